@@ -1,0 +1,107 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+/// What every Swift target is held to.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+
+let gnu: [CSetting] = [.define("_GNU_SOURCE")]
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let collections = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+
+let package = Package(
+    name: "husk",
+    products: [
+        .executable(name: "husk", targets: ["husk"]),
+        .executable(name: "husk-keeper", targets: ["husk-keeper"]),
+        .executable(name: "husk-python", targets: ["husk-python"]),
+        .library(name: "husk-channel", type: .dynamic, targets: ["CChannel"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
+    ],
+    targets: [
+        // System libraries and C. CLinux is the only place for system calls that Swift cannot see.
+        .systemLibrary(name: "CPython", pkgConfig: "python3-embed", providers: [.apt(["libpython3-dev"])]),
+        .systemLibrary(name: "CSeccomp", providers: [.apt(["libseccomp-dev"])]),
+        .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
+        .target(name: "CLinux", cSettings: gnu),
+        .target(name: "CChannel", cSettings: gnu),
+        .target(name: "CPythonShim", dependencies: ["CPython"], cSettings: gnu),
+
+        // Leaf modules.
+        .target(
+            name: "LinuxKit",
+            dependencies: ["CLinux", system],
+            swiftSettings: strict),
+        .target(name: "InterpreterChannel", dependencies: ["CLinux", "LinuxKit"], swiftSettings: strict),
+        .target(name: "EventJournal", dependencies: ["CLinux", "LinuxKit", system], swiftSettings: strict),
+        .target(name: "JupyterProtocol", dependencies: [crypto], swiftSettings: strict),
+        .target(name: "NotebookFormat", dependencies: ["JupyterProtocol"], swiftSettings: strict),
+        .target(name: "ZeroMQ", dependencies: ["CZeroMQ", "LinuxKit"], swiftSettings: strict),
+        .target(name: "KeeperWire", dependencies: ["LinuxKit"], swiftSettings: strict),
+
+        // What runs as a sandbox, and beside it.
+        .target(name: "Sandboxing", dependencies: ["CLinux", "KeeperWire", "LinuxKit"], swiftSettings: strict),
+        .target(
+            name: "SandboxInit",
+            dependencies: ["CLinux", "KeeperWire", "LinuxKit"],
+            swiftSettings: strict),
+        .target(
+            name: "Keeper",
+            dependencies: ["CLinux", "CSeccomp", "KeeperWire", "LinuxKit", "Sandboxing"],
+            swiftSettings: strict),
+        .target(
+            name: "PythonHost",
+            dependencies: ["CChannel", "CLinux", "CPython", "CPythonShim", "KeeperWire", "LinuxKit", "Sandboxing"],
+            swiftSettings: strict),
+
+        // The server.
+        .target(
+            name: "KernelRuntime",
+            dependencies: [
+                "EventJournal", "InterpreterChannel", "JupyterProtocol", "KeeperWire", "LinuxKit", "ZeroMQ",
+                collections, logging, system,
+            ],
+            swiftSettings: strict),
+        .target(name: "Replay", dependencies: ["JupyterProtocol", "NotebookFormat"], swiftSettings: strict),
+        .target(
+            name: "Command",
+            dependencies: [
+                "EventJournal", "JupyterProtocol", "KernelRuntime", "LinuxKit", "NotebookFormat", "Replay", "ZeroMQ",
+                argumentParser, logging, system,
+            ],
+            swiftSettings: strict),
+
+        .executableTarget(name: "husk", dependencies: ["Command"], swiftSettings: strict),
+        .executableTarget(name: "husk-keeper", dependencies: ["Keeper", "SandboxInit"], swiftSettings: strict),
+        .executableTarget(name: "husk-python", dependencies: ["PythonHost"], swiftSettings: strict),
+
+        // Tests mirror the targets; Tests/Peers holds the tests against real clients, in Python.
+        .testTarget(name: "LinuxKitTests", dependencies: ["CLinux", "LinuxKit"], swiftSettings: strict),
+        .testTarget(name: "InterpreterChannelTests", dependencies: ["CChannel", "InterpreterChannel", "LinuxKit"], swiftSettings: strict),
+        .testTarget(name: "EventJournalTests", dependencies: ["EventJournal", "LinuxKit"], swiftSettings: strict),
+        .testTarget(name: "KeeperWireTests", dependencies: ["KeeperWire", "LinuxKit"], swiftSettings: strict),
+        .testTarget(name: "SandboxingTests", dependencies: ["KeeperWire", "LinuxKit", "Sandboxing"], swiftSettings: strict),
+        .testTarget(name: "JupyterProtocolTests", dependencies: ["JupyterProtocol"], swiftSettings: strict),
+        .testTarget(name: "NotebookFormatTests", dependencies: ["JupyterProtocol", "NotebookFormat"], swiftSettings: strict),
+        .testTarget(name: "ZeroMQTests", dependencies: ["LinuxKit", "ZeroMQ"], swiftSettings: strict),
+        .testTarget(name: "KernelRuntimeTests", dependencies: ["EventJournal", "InterpreterChannel", "JupyterProtocol", "KernelRuntime", "LinuxKit"], swiftSettings: strict),
+        .testTarget(name: "ReplayTests", dependencies: ["JupyterProtocol", "NotebookFormat", "Replay"], swiftSettings: strict),
+        .testTarget(name: "CommandTests", dependencies: ["Command", "JupyterProtocol"], swiftSettings: strict),
+    ]
+)
