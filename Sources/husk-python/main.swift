@@ -1,1 +1,4 @@
-print("placeholder")
+import Glibc
+import PythonHost
+
+exit(PythonHost.main(arguments: CommandLine.arguments))

@@ -1,0 +1,65 @@
+import Glibc
+import KeeperWire
+import LinuxKit
+import Sandboxing
+
+/// A kernel: its interpreter, its descriptors and its server.
+final class KeptKernel {
+    let order: KernelOrder
+    let sandbox: KeptSandbox
+    /// By the number of ``KernelDescriptor``; the pipes' write ends are let go once the interpreter has them.
+    var descriptors: [OwnedDescriptorBox?]
+    var deposit: [OwnedDescriptorBox] = []
+    /// The interpreter, once it has been started.
+    var pid: Int32 = 0
+    var process: ProcessHandle?
+    var watch: EventLoop.Watch?
+    /// The server that has the kernel now.
+    weak var owner: KeeperClient?
+    /// Why the keeper is ending it.
+    var planned: Death?
+    var death: Death?
+    var orphanTimer: EventLoop.Timer?
+
+    var name: String { order.kernel }
+    var isDurable: Bool { order.orphanSeconds > 0 }
+
+    init(order: KernelOrder, sandbox: KeptSandbox, descriptors: [OwnedDescriptorBox], owner: KeeperClient) {
+        self.order = order
+        self.sandbox = sandbox
+        self.descriptors = descriptors
+        self.owner = owner
+    }
+
+    func number(_ descriptor: KernelDescriptor) -> Int32 {
+        descriptors[descriptor.rawValue]?.descriptor.number ?? -1
+    }
+
+    /// What the interpreter finds as its descriptors 1 to 8.
+    var interpreterNumbers: [Int32] {
+        [.outputWrite, .errorWrite, .memory, .events, .requests, .space, .outputRead, .errorRead].map(number)
+    }
+
+    /// What an adopting server gets.
+    var serverNumbers: [Int32] {
+        [.memory, .events, .requests, .space, .outputRead, .errorRead].map(number)
+            + deposit.map { $0.descriptor.number }
+    }
+
+    func releaseWriteEnds() {
+        descriptors[KernelDescriptor.outputWrite.rawValue] = nil
+        descriptors[KernelDescriptor.errorWrite.rawValue] = nil
+    }
+
+    /// Signals the interpreter and what it started in its process group. It has not been reaped, so the
+    /// number cannot be anybody else's.
+    func signalGroup(_ signal: Int32) {
+        if pid > 0, process != nil { kill(-pid, signal) }
+    }
+
+    var facts: KernelFacts {
+        KernelFacts(
+            kernel: name, pid: pid, sandboxPID: sandbox.sandbox.pid, death: death,
+            depositCount: UInt32(deposit.count), limits: sandbox.groups.limitsInForce)
+    }
+}

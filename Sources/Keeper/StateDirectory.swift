@@ -1,0 +1,111 @@
+import Glibc
+import LinuxKit
+
+/// The folder that a keeper owns: its socket, its lock, and what its kernels and sandboxes leave on disk.
+///
+///     keeper.lock            held while a keeper lives
+///     keeper.sock            where servers connect
+///     kernels/NAME/          a kernel's journal; the server writes it
+///     sandboxes/NAME         a sandbox's control groups, one path a line
+struct StateDirectory {
+    let path: String
+
+    var socket: String { "\(path)/keeper.sock" }
+    private var lock: String { "\(path)/keeper.lock" }
+
+    /// Takes the lock. Nil when another keeper has it.
+    func acquire() throws(SystemError) -> OwnedDescriptor? {
+        for _ in 0..<100 {
+            if mkdir(path, 0o700) < 0, errno != EEXIST { throw SystemError("mkdir", errno, on: path) }
+            let raw = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+            if raw < 0, errno == ENOENT { continue }
+            let file = OwnedDescriptor(adopting: try SystemError.checkErrno("open", raw, on: lock))
+            guard flock(file.number, LOCK_EX | LOCK_NB) == 0 else { return nil }
+            // A keeper that ended meanwhile has removed the file that was opened: it locks nobody out.
+            var opened = stat()
+            var named = stat()
+            if fstat(file.number, &opened) == 0, stat(lock, &named) == 0, opened.st_ino == named.st_ino { return file }
+        }
+        throw SystemError("flock", EAGAIN, on: lock)
+    }
+
+    /// Writes down the control groups of a sandbox, for whoever has to remove them.
+    func record(sandbox: String, groups: [String]) {
+        guard !groups.isEmpty else { return }
+        mkdir("\(path)/sandboxes", 0o700)
+        let file = open("\(path)/sandboxes/\(sandbox)", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        guard file >= 0 else { return }
+        defer { close(file) }
+        let bytes = Array(groups.joined(separator: "\n").utf8)
+        _ = write(file, bytes, bytes.count)
+    }
+
+    /// Forgets a sandbox.
+    func forget(sandbox: String) {
+        unlink("\(path)/sandboxes/\(sandbox)")
+    }
+
+    /// Removes a kernel's journal.
+    func remove(kernel: String) {
+        StateDirectory.removeTree("\(path)/kernels/\(kernel)")
+    }
+
+    /// Removes what earlier keepers left. The caller holds the lock and every sandbox has ended.
+    func clean() {
+        for name in StateDirectory.entries("\(path)/sandboxes") {
+            StateDirectory.removeGroups(listedIn: "\(path)/sandboxes/\(name)")
+            forget(sandbox: name)
+        }
+        for name in StateDirectory.entries("\(path)/kernels") { remove(kernel: name) }
+    }
+
+    /// Removes everything that is the keeper's own. The caller holds the lock.
+    func removeAll() {
+        clean()
+        for name in ["kernels", "sandboxes"] { rmdir("\(path)/\(name)") }
+        unlink(socket)
+        unlink(lock)
+        rmdir(path)
+    }
+
+    private static func removeGroups(listedIn file: String) {
+        guard let text = contents(file) else { return }
+        for group in text.split(separator: "\n") {
+            // A group is busy until the last process in it has been reaped.
+            for _ in 0..<200 {
+                if rmdir(String(group)) == 0 || errno != EBUSY { break }
+                usleep(10_000)
+            }
+        }
+    }
+
+    private static func contents(_ path: String) -> String? {
+        let file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        guard file >= 0 else { return nil }
+        defer { close(file) }
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        let count = read(file, &buffer, buffer.count)
+        return count < 0 ? nil : String(decoding: buffer[..<count], as: UTF8.self)
+    }
+
+    private static func entries(_ path: String) -> [String] {
+        guard let directory = opendir(path) else { return [] }
+        defer { closedir(directory) }
+        var names: [String] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != "." && name != ".." { names.append(name) }
+        }
+        return names
+    }
+
+    private static func removeTree(_ path: String) {
+        for name in entries(path) {
+            let child = "\(path)/\(name)"
+            if unlink(child) < 0, errno == EISDIR || errno == EPERM { removeTree(child) }
+        }
+        rmdir(path)
+    }
+}

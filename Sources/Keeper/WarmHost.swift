@@ -1,0 +1,109 @@
+import CLinux
+import Glibc
+import KeeperWire
+import LinuxKit
+import Sandboxing
+
+/// A process with a warm interpreter, from which kernels are forked one after another.
+final class WarmHost {
+    /// A fork that waits for its turn.
+    struct Job {
+        let entry: EntrySpec
+        let descriptors: [Int32]
+        let done: (Result<Int32, SandboxError>) -> Void
+    }
+
+    let socket: MessageSocket
+    let process: ProcessHandle
+    var watch: EventLoop.Watch?
+    var processWatch: EventLoop.Watch?
+    private var isReady = false
+    private var running: Job?
+    private var waiting: [Job] = []
+
+    /// Starts the host from a sealed copy of its program.
+    init(profile: InterpreterSpec.HostProfile) throws(SystemError) {
+        var pair = try MessageSocket.pair()
+        let ours = pair.take()
+        let theirs = pair.take()
+        let pidfd = try WarmHost.launch(profile, socket: theirs.descriptor.number)
+        try ours.descriptor.setNonBlocking(true)
+        process = ProcessHandle(adopting: OwnedDescriptor(adopting: pidfd))
+        socket = consume ours
+    }
+
+    /// Queues a fork.
+    func fork(_ job: Job) {
+        waiting.append(job)
+        startNext()
+    }
+
+    /// Takes a message of the host. Returns false when the host is of no more use.
+    func take(_ message: HostMessage) -> Bool {
+        switch message {
+        case .ready(let failure):
+            guard failure.isEmpty else {
+                failAll(SandboxError(code: "interpreter_unusable", failure))
+                return false
+            }
+            isReady = true
+        case .forked(let pid):
+            guard let job = running else { return false }
+            running = nil
+            if pid > 0 {
+                job.done(.success(pid))
+            } else {
+                job.done(.failure(SandboxError(making: "interpreter", SystemError("fork into the sandbox", -pid))))
+            }
+        case .fork: return false
+        }
+        startNext()
+        return true
+    }
+
+    /// Answers everything that waits.
+    func failAll(_ error: SandboxError) {
+        let jobs = [running].compactMap { $0 } + waiting
+        running = nil
+        waiting = []
+        for job in jobs { job.done(.failure(error)) }
+    }
+
+    private func startNext() {
+        guard isReady, running == nil, !waiting.isEmpty else { return }
+        let job = waiting.removeFirst()
+        running = job
+        do {
+            try socket.send(HostMessage.fork(job.entry).encoded, descriptors: job.descriptors)
+        } catch {
+            running = nil
+            job.done(.failure(SandboxError(making: "interpreter", error)))
+        }
+    }
+
+    private static func launch(_ profile: InterpreterSpec.HostProfile, socket: Int32) throws(SystemError) -> Int32 {
+        let program = try MemoryFile.sealedProgram(name: "husk-host", copyOf: profile.program)
+        var pidfd: Int32 = -1
+        let pid = try SystemError.check("clone3", clinux_clone(0, -1, &pidfd))
+        if pid == 0 { become(program: program.number, socket: socket, profile: profile) }
+        return pidfd
+    }
+
+    private static func become(program: Int32, socket: Int32, profile: InterpreterSpec.HostProfile) -> Never {
+        // With the keeper gone there is nobody to fork for.
+        _ = clinux_set_parent_death_signal(SIGKILL)
+        let socketCopy = clinux_duplicate(socket, 64)
+        let programCopy = clinux_duplicate(program, 64)
+        let null = open("/dev/null", O_RDWR | O_CLOEXEC)
+        for target: Int32 in 0...2 { dup2(null, target) }
+        dup2(socketCopy, 3)
+        _ = clinux_close_range(4, UInt32.max, true)
+        _ = clinux_block_all_signals(false)
+        clinux_reset_signals()
+        var argv: [UnsafeMutablePointer<CChar>?] = (["husk-python"] + profile.arguments).map { strdup($0) } + [nil]
+        let environment = ["PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", "HOME=/nonexistent"]
+        var envp: [UnsafeMutablePointer<CChar>?] = environment.map { strdup($0) } + [nil]
+        _ = clinux_exec_descriptor(programCopy, &argv, &envp)
+        _exit(127)
+    }
+}

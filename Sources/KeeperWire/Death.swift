@@ -1,0 +1,82 @@
+public import LinuxKit
+
+/// Why an interpreter is no more.
+public enum Death: Hashable, Sendable, CustomStringConvertible {
+    /// The process ended by itself or by a signal.
+    case process(ExitStatus)
+    /// The sandbox's PID 1 ended, and everything inside with it.
+    case sandbox(ExitStatus)
+    /// The kernel that started it asked for the end.
+    case requested
+    /// No server came back in time.
+    case orphaned
+    /// The memory limit was reached, and the kernel chose this process.
+    case outOfMemory
+    /// The keeper itself is gone, and every sandbox with it.
+    case keeper
+
+    /// A stable name for programs.
+    public var code: String {
+        switch self {
+        case .process(.exited): "interpreter_exited"
+        case .process(.signalled): "interpreter_signalled"
+        case .sandbox: "sandbox_ended"
+        case .requested: "requested"
+        case .orphaned: "orphaned"
+        case .outOfMemory: "out_of_memory"
+        case .keeper: "keeper_lost"
+        }
+    }
+
+    public var description: String {
+        switch self {
+        case .process(let status): "The interpreter ended with \(status)."
+        case .sandbox(let status): "The sandbox's first process ended with \(status), and everything inside with it."
+        case .requested: "The kernel was shut down."
+        case .orphaned: "No server came back for the kernel in time."
+        case .outOfMemory: "The sandbox reached its memory limit; raise --memory."
+        case .keeper: "The process that keeps the sandboxes was killed, and every sandbox with it."
+        }
+    }
+
+    func encode(into writer: inout WireWriter) {
+        let (kind, status): (UInt8, ExitStatus?) =
+            switch self {
+            case .process(let status): (0, status)
+            case .sandbox(let status): (1, status)
+            case .requested: (2, nil)
+            case .orphaned: (3, nil)
+            case .outOfMemory: (4, nil)
+            case .keeper: (5, nil)
+            }
+        writer.append(kind)
+        switch status {
+        case .exited(let value)?:
+            writer.append(UInt8(0))
+            writer.append(value)
+        case .signalled(let value)?:
+            writer.append(UInt8(1))
+            writer.append(value)
+        case nil: break
+        }
+    }
+
+    init(from reader: inout WireReader) throws(WireError) {
+        let kind = try reader.integer(UInt8.self)
+        switch kind {
+        case 0, 1:
+            let status: ExitStatus
+            switch try reader.integer(UInt8.self) {
+            case 0: status = .exited(try reader.integer())
+            case 1: status = .signalled(try reader.integer())
+            default: throw .malformed("exit status")
+            }
+            self = kind == 0 ? .process(status) : .sandbox(status)
+        case 2: self = .requested
+        case 3: self = .orphaned
+        case 4: self = .outOfMemory
+        case 5: self = .keeper
+        default: throw .malformed("death")
+        }
+    }
+}

@@ -1,0 +1,85 @@
+/// What the keeper and a warm host tell each other.
+public enum HostMessage: Hashable, Sendable {
+    /// The host is warm and has one thread; or it could not get there, and says why.
+    case ready(failure: String)
+    /// Fork an interpreter. Carries the pidfd of the sandbox's PID 1, then the descriptors 0 to 8 of the
+    /// interpreter, the seccomp program, and the sandbox's `cgroup.procs` files.
+    case fork(EntrySpec)
+    /// The interpreter's pid as the keeper sees it, or a negated errno value.
+    case forked(pid: Int32)
+
+    /// The bytes of the message.
+    public var encoded: [UInt8] {
+        var writer = WireWriter()
+        switch self {
+        case .ready(let failure):
+            writer.append(UInt8(0))
+            writer.append(KeeperVersion.current)
+            writer.append(failure)
+        case .fork(let entry):
+            writer.append(UInt8(1))
+            entry.encode(into: &writer)
+        case .forked(let pid):
+            writer.append(UInt8(2))
+            writer.append(pid)
+        }
+        return writer.bytes
+    }
+
+    /// Reads a message.
+    public init(decoding bytes: [UInt8]) throws(WireError) {
+        var reader = WireReader(bytes)
+        let kind = try reader.integer(UInt8.self)
+        switch kind {
+        case 0:
+            let version = try reader.integer(UInt32.self)
+            guard version == KeeperVersion.current else { throw .version(theirs: version) }
+            self = .ready(failure: try reader.string())
+        case 1: self = .fork(try EntrySpec(from: &reader))
+        case 2: self = .forked(pid: try reader.integer())
+        default: throw .unknownKind(kind)
+        }
+        try reader.finish()
+    }
+}
+
+/// How a process becomes an inhabitant of a sandbox.
+public struct EntrySpec: Hashable, Sendable {
+    /// CLONE_NEW* bits of the namespaces to enter.
+    public var namespaces: UInt64
+    /// `NAME=VALUE`, all of it.
+    public var environment: [String]
+    /// The working directory inside.
+    public var directory: String
+    /// RLIMIT_NPROC.
+    public var processes: UInt64
+    /// Whether the supplementary groups can be, and so are, emptied.
+    public var clearsGroups: Bool
+
+    /// Describes an entry.
+    public init(
+        namespaces: UInt64, environment: [String], directory: String, processes: UInt64, clearsGroups: Bool
+    ) {
+        self.namespaces = namespaces
+        self.environment = environment
+        self.directory = directory
+        self.processes = processes
+        self.clearsGroups = clearsGroups
+    }
+
+    func encode(into writer: inout WireWriter) {
+        writer.append(namespaces)
+        writer.append(environment)
+        writer.append(directory)
+        writer.append(processes)
+        writer.append(clearsGroups)
+    }
+
+    init(from reader: inout WireReader) throws(WireError) {
+        namespaces = try reader.integer()
+        environment = try reader.strings()
+        directory = try reader.string()
+        processes = try reader.integer()
+        clearsGroups = try reader.boolean()
+    }
+}

@@ -1,0 +1,104 @@
+/// What the keeper tells a server: the answer to a request, or what happened to a kernel meanwhile.
+public enum KeeperReply: Hashable, Sendable {
+    /// The answer to a hello.
+    case hello(pid: Int32)
+    /// A request without a result of its own is done.
+    case done
+    /// The kernel runs, or has ended without anybody to tell (`ended`). After an adoption the kernel's
+    /// descriptors come along in the order of ``KernelDescriptor`` (without the write ends), and behind them
+    /// those that were deposited.
+    case running(kernel: KernelFacts)
+    /// The request cannot be met.
+    case refused(code: String, reason: String)
+    /// Not an answer: the interpreter or its sandbox has ended.
+    case ended(kernel: String, death: Death)
+
+    /// The bytes of the message.
+    public var encoded: [UInt8] {
+        var writer = WireWriter()
+        switch self {
+        case .hello(let pid):
+            writer.append(UInt8(0))
+            writer.append(KeeperVersion.current)
+            writer.append(pid)
+        case .done: writer.append(UInt8(1))
+        case .running(let facts):
+            writer.append(UInt8(2))
+            facts.encode(into: &writer)
+        case .refused(let code, let reason):
+            writer.append(UInt8(3))
+            writer.append(code)
+            writer.append(reason)
+        case .ended(let kernel, let death):
+            writer.append(UInt8(4))
+            writer.append(kernel)
+            death.encode(into: &writer)
+        }
+        return writer.bytes
+    }
+
+    /// Reads a message.
+    public init(decoding bytes: [UInt8]) throws(WireError) {
+        var reader = WireReader(bytes)
+        let kind = try reader.integer(UInt8.self)
+        switch kind {
+        case 0:
+            let version = try reader.integer(UInt32.self)
+            guard version == KeeperVersion.current else { throw .version(theirs: version) }
+            self = .hello(pid: try reader.integer())
+        case 1: self = .done
+        case 2: self = .running(kernel: try KernelFacts(from: &reader))
+        case 3: self = .refused(code: try reader.string(), reason: try reader.string())
+        case 4: self = .ended(kernel: try reader.string(), death: try Death(from: &reader))
+        default: throw .unknownKind(kind)
+        }
+        try reader.finish()
+    }
+}
+
+/// What the keeper knows of a running kernel.
+public struct KernelFacts: Hashable, Sendable {
+    /// Its name.
+    public var kernel: String
+    /// The interpreter's pid on the machine.
+    public var pid: Int32
+    /// The pid of the sandbox's PID 1 on the machine.
+    public var sandboxPID: Int32
+    /// How it ended, if it has.
+    public var death: Death?
+    /// How many of the descriptors that come along were deposited.
+    public var depositCount: UInt32
+    /// Which limits bind, and by what; one phrase each.
+    public var limits: [String]
+
+    /// Describes a kernel.
+    public init(
+        kernel: String, pid: Int32, sandboxPID: Int32, death: Death? = nil, depositCount: UInt32 = 0, limits: [String]
+    ) {
+        self.kernel = kernel
+        self.pid = pid
+        self.sandboxPID = sandboxPID
+        self.death = death
+        self.depositCount = depositCount
+        self.limits = limits
+    }
+
+    func encode(into writer: inout WireWriter) {
+        writer.append(kernel)
+        writer.append(pid)
+        writer.append(sandboxPID)
+        writer.append(death != nil)
+        death?.encode(into: &writer)
+        writer.append(depositCount)
+        writer.append(limits)
+    }
+
+    init(from reader: inout WireReader) throws(WireError) {
+        kernel = try reader.string()
+        pid = try reader.integer()
+        sandboxPID = try reader.integer()
+        death = try reader.boolean() ? try Death(from: &reader) : nil
+        depositCount = try reader.integer()
+        limits = try reader.strings()
+    }
+}

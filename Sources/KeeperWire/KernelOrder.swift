@@ -1,0 +1,87 @@
+/// A server's order for a kernel: the sandbox, the interpreter in it, and who may outlive whom.
+///
+/// It travels with ten descriptors, which the keeper keeps as long as the kernel lives: see
+/// ``KernelDescriptor``.
+public struct KernelOrder: Hashable, Sendable {
+    /// Names the kernel in the state directory; see ``isValidName(_:)``.
+    public var kernel: String
+    /// The sandbox to join, or to make under that name when there is none. Empty: one of its own.
+    public var sandboxName: String
+    /// Zero: the sandbox ends with the server's connection. Else the seconds that it lives without a server.
+    public var orphanSeconds: UInt64
+    /// The sandbox, if it is to be made.
+    public var sandbox: SandboxSpec
+    /// The interpreter.
+    public var interpreter: InterpreterSpec
+
+    /// Describes a kernel.
+    public init(
+        kernel: String,
+        sandboxName: String = "",
+        orphanSeconds: UInt64,
+        sandbox: SandboxSpec,
+        interpreter: InterpreterSpec
+    ) {
+        self.kernel = kernel
+        self.sandboxName = sandboxName
+        self.orphanSeconds = orphanSeconds
+        self.sandbox = sandbox
+        self.interpreter = interpreter
+    }
+
+    /// Whether `name` can name a kernel or a sandbox: 1 to 64 of a-z, A-Z, 0-9, `_` and `-`, so that it
+    /// is a harmless file name.
+    public static func isValidName(_ name: String) -> Bool {
+        (1...64).contains(name.utf8.count)
+            && name.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"):
+                    true
+                default: false
+                }
+            }
+    }
+
+    func encode(into writer: inout WireWriter) {
+        writer.append(kernel)
+        writer.append(sandboxName)
+        writer.append(orphanSeconds)
+        sandbox.encode(into: &writer)
+        interpreter.encode(into: &writer)
+    }
+
+    init(from reader: inout WireReader) throws(WireError) {
+        kernel = try reader.string()
+        sandboxName = try reader.string()
+        orphanSeconds = try reader.integer()
+        sandbox = try SandboxSpec(from: &reader)
+        interpreter = try InterpreterSpec(from: &reader)
+        guard KernelOrder.isValidName(kernel), sandboxName.isEmpty || KernelOrder.isValidName(sandboxName) else {
+            throw .malformed("kernel name")
+        }
+    }
+}
+
+/// The descriptors of a kernel, in the order in which they travel.
+///
+/// The keeper passes them on and keeps copies, so that neither the server's death nor the interpreter's loses
+/// what is in them; it never looks inside.
+public enum KernelDescriptor: Int, CaseIterable, Sendable {
+    /// The channel's memory.
+    case memory
+    /// The interpreter rings it: events wait, or there is room for requests.
+    case events
+    /// The server rings it: a request waits.
+    case requests
+    /// The server rings it: there is room for events.
+    case space
+    /// The read end of the pipe on the interpreter's standard output.
+    case outputRead
+    /// Its write end.
+    case outputWrite
+    /// The read end of the pipe on the interpreter's standard error.
+    case errorRead
+    /// Its write end.
+    case errorWrite
+}

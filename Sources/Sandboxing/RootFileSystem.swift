@@ -1,0 +1,183 @@
+import CLinux
+import Glibc
+import KeeperWire
+import LinuxKit
+
+/// Builds the root that a sandbox sees. Runs in the sandbox's first process, in its namespaces, before it
+/// becomes PID 1's program.
+struct RootFileSystem: ~Copyable {
+    /// Where the new root stands until it is the root. Any directory does: the mount is seen here only.
+    private static let staging = "/tmp"
+    private static let oldRoot = "/.old"
+
+    private let spec: SandboxSpec
+    private let hostname: String
+    private let hasRoot: Bool
+
+    init(spec: SandboxSpec, hostname: String, hasRoot: Bool) {
+        self.spec = spec
+        self.hostname = hostname
+        self.hasRoot = hasRoot
+    }
+
+    /// Makes the root and enters it. `system` and `user` are consumed in order, user mounts last.
+    consuming func enter(
+        system: [MountTreeBox], devices: [MountTreeBox], user: [MountTreeBox]
+    ) throws(SandboxError) {
+        let links = SystemTrees.links()
+        let copies = SystemTrees.files.compactMap { path in Paths.read(path).map { (path, $0) } }
+        let resolver = spec.network == .host ? Paths.text("/etc/resolv.conf") : nil
+        try step("root") { () throws(SystemError) in
+            // Propagation first: nothing that is mounted from here on may be seen outside, or the other way.
+            try SystemError.check("mount(private)", clinux_make_private("/"))
+            try RootFileSystem.tmpfs(at: RootFileSystem.staging, options: "mode=755")
+            try SystemError.checkErrno("chdir", chdir(RootFileSystem.staging))
+            try SystemError.checkErrno("mkdir", mkdir(".old", 0o700))
+            try SystemError.check("pivot_root", clinux_pivot_root(".", ".old"))
+            try SystemError.checkErrno("chdir", chdir("/"))
+        }
+        for tree in system { try attach(tree) }
+        try step("system files") { () throws(SystemError) in
+            for link in links { try SystemError.checkErrno("symlink", symlink(link.destination, link.path), on: link.path) }
+            try Paths.makeDirectories("/etc")
+            for (path, bytes) in copies { try Paths.write(bytes, to: path) }
+            for file in SystemTrees.synthesised(hostname: hostname) { try Paths.write(file.text, to: file.path) }
+            if let resolver { try Paths.write(resolver, to: "/etc/resolv.conf") }
+            for directory in ["/run", "/var", "/root", "/opt", "/mnt", "/srv"] { try Paths.makeDirectories(directory) }
+        }
+        try makeProc()
+        try makeDevices(devices)
+        try makeScratch()
+        for (index, tree) in user.enumerated() {
+            if tree.tree.mode == .overlay {
+                try overlay(tree, index: index)
+            } else {
+                try attach(tree)
+                if tree.tree.mode == .readWrite { try protect(tree.tree.inside) }
+            }
+        }
+        try step("root") { () throws(SystemError) in
+            try SystemError.check("umount", clinux_detach(RootFileSystem.oldRoot))
+            try SystemError.checkErrno("rmdir", rmdir(RootFileSystem.oldRoot))
+            let flags = CLINUX_MOUNT_READ_ONLY.rawValue | CLINUX_MOUNT_NO_SETUID.rawValue
+                | CLINUX_MOUNT_NO_DEVICES.rawValue
+            try SystemError.check("mount(read-only)", clinux_remount_bind("/", UInt64(flags)))
+        }
+    }
+
+    private borrowing func attach(_ box: MountTreeBox) throws(SandboxError) {
+        try step("mount at \(box.tree.inside)") { () throws(SystemError) in
+            try Paths.makeMountPoint(box.tree.inside, directory: box.tree.isDirectory)
+            try SystemError.check(
+                "move_mount", clinux_move_mount(box.tree.descriptor.number, box.tree.inside), on: box.tree.inside)
+        }
+    }
+
+    /// A writable view of a folder whose changes end with the sandbox.
+    private borrowing func overlay(_ box: MountTreeBox, index: Int) throws(SandboxError) {
+        let layer = "/.layers/\(index)"
+        let inside = box.tree.inside
+        try step("overlay at \(inside)") { () throws(SystemError) in
+            for part in ["lower", "upper", "work"] { try Paths.makeDirectories("\(layer)/\(part)") }
+            if hasRoot {
+                // The user inside owns what it sees at the top of the folder.
+                try SystemError.checkErrno("chown", chown("\(layer)/upper", IdentityMap.user, IdentityMap.user))
+            }
+            try SystemError.checkErrno("chmod", chmod("/.layers", 0o700))
+            try SystemError.check(
+                "move_mount", clinux_move_mount(box.tree.descriptor.number, "\(layer)/lower"), on: inside)
+            try Paths.makeDirectories(inside)
+            let options = "userxattr,lowerdir=\(layer)/lower,upperdir=\(layer)/upper,workdir=\(layer)/work"
+            let flags = CLINUX_MOUNT_NO_SETUID.rawValue | CLINUX_MOUNT_NO_DEVICES.rawValue
+            try SystemError.check(
+                "mount(overlay)", clinux_mount("overlay", inside, "overlay", UInt64(flags), options), on: inside)
+        }
+    }
+
+    /// Files that other programs on the host run or obey must not be planted through a writable folder.
+    private borrowing func protect(_ folder: String) throws(SandboxError) {
+        for name in [".git/hooks", ".git/config", ".envrc", ".vscode", ".idea"] {
+            let path = "\(folder)/\(name)"
+            guard let kind = Paths.kind(path, followLinks: false), !kind.isLink else { continue }
+            try RootFileSystem.seal(path)
+        }
+    }
+
+    private borrowing func makeProc() throws(SandboxError) {
+        try step("/proc") { () throws(SystemError) in
+            try Paths.makeDirectories("/proc")
+            let flags = CLINUX_MOUNT_NO_SETUID.rawValue | CLINUX_MOUNT_NO_DEVICES.rawValue
+                | CLINUX_MOUNT_NO_EXEC.rawValue
+            // The old root is still there: proc can only be mounted while another full view of it is (mount_too_revealing).
+            try SystemError.check("mount(proc)", clinux_mount("proc", "/proc", "proc", UInt64(flags), nil))
+            for path in SystemTrees.maskedFiles where Paths.kind(path) != nil {
+                try SystemError.check("mount(mask)", clinux_bind("\(RootFileSystem.oldRoot)/dev/null", path, false), on: path)
+            }
+            for path in SystemTrees.maskedDirectories where Paths.kind(path) != nil {
+                try RootFileSystem.tmpfs(at: path, options: "mode=555,size=0", readOnly: true)
+            }
+        }
+        for path in SystemTrees.readOnly where Paths.kind(path) != nil { try RootFileSystem.seal(path) }
+    }
+
+    private borrowing func makeDevices(_ devices: [MountTreeBox]) throws(SandboxError) {
+        try step("/dev") { () throws(SystemError) in
+            try Paths.makeDirectories("/dev/pts")
+            try Paths.makeDirectories("/dev/shm")
+            let flags = UInt64(CLINUX_MOUNT_NO_SETUID.rawValue | CLINUX_MOUNT_NO_EXEC.rawValue)
+            try SystemError.check(
+                "mount(devpts)",
+                clinux_mount("devpts", "/dev/pts", "devpts", flags, "newinstance,ptmxmode=0666,mode=620"))
+            try RootFileSystem.tmpfs(at: "/dev/shm", options: "mode=1777")
+            let links = [
+                ("/dev/ptmx", "pts/ptmx"), ("/dev/fd", "/proc/self/fd"), ("/dev/stdin", "/proc/self/fd/0"),
+                ("/dev/stdout", "/proc/self/fd/1"), ("/dev/stderr", "/proc/self/fd/2"),
+            ]
+            for (path, destination) in links { try SystemError.checkErrno("symlink", symlink(destination, path), on: path) }
+        }
+        for device in devices { try attach(device) }
+    }
+
+    /// Where the user may write without a mount: in memory, so that it ends with the sandbox.
+    private borrowing func makeScratch() throws(SandboxError) {
+        try step("private /tmp and home") { () throws(SystemError) in
+            let owner = hasRoot ? ",uid=\(IdentityMap.user),gid=\(IdentityMap.user)" : ""
+            for (path, options) in [("/tmp", "mode=1777"), ("/var/tmp", "mode=1777"), ("/home/user", "mode=700\(owner)")] {
+                try Paths.makeDirectories(path)
+                try RootFileSystem.tmpfs(at: path, options: options)
+            }
+        }
+    }
+
+    private static func tmpfs(at path: String, options: String, readOnly: Bool = false) throws(SystemError) {
+        var flags = UInt64(CLINUX_MOUNT_NO_SETUID.rawValue | CLINUX_MOUNT_NO_DEVICES.rawValue)
+        if readOnly { flags |= UInt64(CLINUX_MOUNT_READ_ONLY.rawValue) }
+        try SystemError.check("mount(tmpfs)", clinux_mount("tmpfs", path, "tmpfs", flags, options), on: path)
+    }
+
+    /// Makes what is at `path` read-only by mounting it on itself.
+    private static func seal(_ path: String) throws(SandboxError) {
+        do {
+            let tree = OwnedDescriptor(adopting: try SystemError.check("open_tree", clinux_open_tree(path, true), on: path))
+            try SystemError.check(
+                "mount_setattr", clinux_mount_setattr(tree.number, UInt64(CLINUX_MOUNT_READ_ONLY.rawValue), -1, true),
+                on: path)
+            try SystemError.check("move_mount", clinux_move_mount(tree.number, path), on: path)
+        } catch {
+            throw SandboxError(making: "read-only \(path)", error)
+        }
+    }
+
+    private borrowing func step(_ what: String, _ body: () throws(SystemError) -> Void) throws(SandboxError) {
+        do { try body() } catch { throw SandboxError(making: what, error) }
+    }
+}
+
+/// A mount tree in a list; lists cannot hold values without copies.
+final class MountTreeBox {
+    let tree: MountTree
+
+    init(_ tree: consuming MountTree) {
+        self.tree = tree
+    }
+}

@@ -1,0 +1,103 @@
+public import CLinux
+import Glibc
+public import KeeperWire
+public import LinuxKit
+
+/// The way of a process into an existing sandbox, and what it leaves behind there.
+public enum SandboxEntry {
+    /// How many descriptors an interpreter starts with, numbered from 0.
+    public static let descriptorCount = 9
+
+    /// Forks the caller into a sandbox: returns 0 in the new process, which must call ``settle`` next, and its
+    /// pid in the caller. The caller must have one thread.
+    public static func fork(
+        into sandbox: borrowing OwnedDescriptor, _ entry: EntrySpec, hooks: UnsafePointer<clinux_fork_hooks>? = nil
+    ) -> Int32 {
+        clinux_fork_into(sandbox.number, entry.namespaces, hooks)
+    }
+
+    /// Makes the new process an ordinary inhabitant: descriptors 0 to 8, session, limits, ids, no
+    /// privileges, the filter. On failure it says so on the interpreter's standard error and ends.
+    ///
+    /// - Parameters:
+    ///   - descriptors: what becomes 0, 1, 2, …; everything else is closed.
+    ///   - groups: `cgroup.procs` files to join.
+    ///   - keepsSignals: whether handlers stay, as in a forked interpreter that has its own.
+    public static func settle(
+        _ entry: EntrySpec, descriptors: [Int32], groups: [Int32], filter: [UInt8], keepsSignals: Bool
+    ) {
+        do {
+            try join(groups)
+            try arrange(descriptors)
+            if !keepsSignals { clinux_reset_signals() }
+            try SystemError.check("sigprocmask", clinux_block_all_signals(false))
+            try SystemError.checkErrno("setsid", setsid())
+            umask(0o022)
+            try limit(entry)
+            let user = IdentityMap.user
+            try SystemError.check("setresuid", clinux_set_ids(user, user, entry.clearsGroups))
+            try SystemError.checkErrno("chdir", chdir(entry.directory), on: entry.directory)
+            try SystemError.check("capset", clinux_drop_capabilities())
+            // The change of user made the process undumpable, which would hide /proc/self from itself.
+            try SystemError.check("prctl(dumpable)", clinux_set_dumpable(true))
+            try SystemError.check("prctl(no_new_privs)", clinux_set_no_new_privileges())
+            try SystemError.check("seccomp", clinux_install_filter(filter, filter.count))
+        } catch {
+            fail("Cannot enter the sandbox: \(error).")
+        }
+    }
+
+    /// Executes a program of the sandbox, or says on standard error why not and ends.
+    public static func execute(path: String, arguments: [String], environment: [String]) -> Never {
+        var argv: [UnsafeMutablePointer<CChar>?] = ([path] + arguments).map { strdup($0) } + [nil]
+        var envp: [UnsafeMutablePointer<CChar>?] = environment.map { strdup($0) } + [nil]
+        execve(path, &argv, &envp)
+        fail("Cannot start \(path) inside the sandbox: \(SystemError.text(of: errno)).")
+    }
+
+    private static func join(_ groups: [Int32]) throws(SystemError) {
+        // cgroup v1 and v2 both read "0" as the writing process.
+        for group in groups where write(group, "0", 1) != 1 { throw SystemError("write(cgroup.procs)", errno) }
+    }
+
+    private static func arrange(_ descriptors: [Int32]) throws(SystemError) {
+        var lifted: [Int32] = []
+        for descriptor in descriptors {
+            lifted.append(try SystemError.check("fcntl(F_DUPFD)", clinux_duplicate(descriptor, 64)))
+        }
+        for (target, descriptor) in lifted.enumerated() {
+            try SystemError.checkErrno("dup2", dup2(descriptor, Int32(target)))
+        }
+        try SystemError.check("close_range", clinux_close_range(UInt32(descriptors.count), UInt32.max, false))
+    }
+
+    private static func limit(_ entry: EntrySpec) throws(SystemError) {
+        let limits: [(clinux_limit, UInt64)] = [
+            (CLINUX_LIMIT_CORE, 0), (CLINUX_LIMIT_MEMORY_LOCK, 64 << 20), (CLINUX_LIMIT_MESSAGE_QUEUE, 819_200),
+        ]
+        for (kind, value) in limits {
+            try SystemError.check("setrlimit", clinux_set_limit(Int32(kind.rawValue), value, value))
+        }
+        // Counted per user namespace, since the process is in the sandbox's by now (getrlimit(2), Linux 5.14).
+        if entry.processes > 0 {
+            try SystemError.check(
+                "setrlimit(nproc)",
+                clinux_set_limit(Int32(CLINUX_LIMIT_PROCESSES.rawValue), entry.processes, entry.processes))
+        }
+        var soft: UInt64 = 0
+        var hard: UInt64 = 0
+        try SystemError.check(
+            "getrlimit", clinux_get_limit(Int32(CLINUX_LIMIT_OPEN_FILES.rawValue), &soft, &hard))
+        // Programs that close every possible descriptor take minutes under a limit of millions.
+        let files = min(hard, 65_536)
+        try SystemError.check(
+            "setrlimit(nofile)",
+            clinux_set_limit(Int32(CLINUX_LIMIT_OPEN_FILES.rawValue), min(files, 8192), files))
+    }
+
+    private static func fail(_ text: String) -> Never {
+        let bytes = Array("husk: \(text)\n".utf8)
+        _ = write(2, bytes, bytes.count)
+        _exit(126)
+    }
+}
