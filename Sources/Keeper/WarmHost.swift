@@ -89,7 +89,8 @@ final class WarmHost {
         return pidfd
     }
 
-    private static func become(program: Int32, socket: Int32, profile: InterpreterSpec.HostProfile) -> Never {
+    /// The child's part. Does not return; it is not declared so because the caller owns descriptors.
+    private static func become(program: Int32, socket: Int32, profile: InterpreterSpec.HostProfile) {
         // With the keeper gone there is nobody to fork for.
         _ = clinux_set_parent_death_signal(SIGKILL)
         let socketCopy = clinux_duplicate(socket, 64)

@@ -41,6 +41,14 @@ public struct WireReader: Sendable {
         return text
     }
 
+    /// Reads bytes behind their length.
+    public mutating func blob() throws(WireError) -> [UInt8] {
+        let count = Int(try integer(UInt32.self))
+        guard bytes.count - position >= count else { throw .truncated }
+        defer { position += count }
+        return Array(bytes[position..<position + count])
+    }
+
     /// Reads a list of strings.
     public mutating func strings() throws(WireError) -> [String] {
         try list { reader throws(WireError) in try reader.string() }

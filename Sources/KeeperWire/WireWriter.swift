@@ -22,6 +22,12 @@ public struct WireWriter: Sendable {
         bytes.append(contentsOf: value.utf8)
     }
 
+    /// Appends a 32-bit length and bytes as they are.
+    public mutating func append(blob value: [UInt8]) {
+        append(UInt32(value.count))
+        bytes.append(contentsOf: value)
+    }
+
     /// Appends a 32-bit count and each string.
     public mutating func append(_ values: [String]) {
         append(UInt32(values.count))

@@ -1,0 +1,198 @@
+import Glibc
+import LinuxKit
+
+/// A kernel's numbered, written-ahead, bounded log: a ring of preallocated files in a folder of its own.
+///
+/// Records are written through a mapping, so what has been appended outlives a killed process (it is in the page
+/// cache; nothing is synced for a power cut). One writer, on one thread; reading is on the same thread.
+public final class Journal {
+    /// How much a journal may hold.
+    public struct Limits: Hashable, Sendable {
+        /// Size of the first file, small so that a kernel starts fast.
+        public var firstSegment = 1 << 20
+        /// Size of the others.
+        public var segment = 8 << 20
+        /// Number of files.
+        public var segments = 8
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// The sequence of the last record, 0 for none.
+    public private(set) var lastSequence: UInt64 = 0
+
+    private let directory: String
+    private let limits: Limits
+    private let lock: OwnedDescriptor
+    private var segments: [Segment] = []
+
+    private init(directory: String, limits: Limits) throws(JournalError) {
+        self.directory = directory
+        self.limits = limits
+        let raw = Glibc.open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard raw >= 0 else { throw .system("open on \(directory): \(SystemError.text(of: errno))") }
+        let file = OwnedDescriptor(adopting: raw)
+        guard flock(raw, LOCK_EX | LOCK_NB) == 0 else { throw .inUse(directory) }
+        lock = file
+    }
+
+    /// Makes a journal in a folder, which is made too if need be and must hold no journal.
+    public static func create(in directory: String, limits: Limits = Limits()) throws(JournalError) -> Journal {
+        if mkdir(directory, 0o700) < 0, errno != EEXIST {
+            throw .system("mkdir on \(directory): \(SystemError.text(of: errno))")
+        }
+        let journal = try Journal(directory: directory, limits: limits)
+        for name in journal.files() { unlink("\(directory)/\(name)") }
+        try journal.addSegment(size: limits.firstSegment)
+        return journal
+    }
+
+    /// Opens a journal that another process left, up to its last whole record.
+    public static func open(in directory: String, limits: Limits = Limits()) throws(JournalError) -> Journal {
+        let journal = try Journal(directory: directory, limits: limits)
+        try journal.recover()
+        return journal
+    }
+
+    /// Opens a journal to read, beside its writer.
+    public static func inspect(_ directory: String) throws(JournalError) -> [JournalRecord] {
+        var records: [JournalRecord] = []
+        var found: [Segment] = []
+        for name in Journal.files(in: directory) {
+            if let segment = try Segment(opening: "\(directory)/\(name)") { found.append(segment) }
+        }
+        for segment in found.sorted(by: { $0.index < $1.index }) {
+            var offset = Segment.headerSize
+            while let (record, next) = segment.record(at: offset, checked: true) {
+                records.append(record)
+                offset = next
+            }
+        }
+        return records
+    }
+
+    /// The sequence of the oldest record that is still there; one above `lastSequence` when there is none.
+    public var firstSequence: UInt64 { segments.first?.firstSequence ?? lastSequence + 1 }
+
+    /// Appends a record and returns its sequence.
+    @discardableResult
+    public func append(
+        kind: UInt8, flags: UInt8 = 0, frame: UInt64 = 0, request: UInt64 = 0, payload: [UInt8]
+    ) throws(JournalError) -> UInt64 {
+        precondition(payload.count <= JournalRecord.maximumPayload, "a record of \(payload.count) bytes")
+        if segments.last?.hasRoom(payload: payload.count) != true { try addSegment(size: limits.segment) }
+        lastSequence += 1
+        segments.last?.append(
+            JournalRecord(
+                sequence: lastSequence, time: Journal.now(), kind: kind, flags: flags, frame: frame, request: request,
+                payload: payload))
+        return lastSequence
+    }
+
+    /// A cursor before the first record after `sequence`.
+    public func cursor(after sequence: UInt64) -> JournalCursor {
+        guard let segment = segments.last(where: { $0.firstSequence <= sequence + 1 }) ?? segments.first else {
+            return JournalCursor(sequence: sequence, segment: 0, offset: Segment.headerSize)
+        }
+        var cursor = JournalCursor(sequence: sequence, segment: segment.index, offset: Segment.headerSize)
+        while let (record, next) = segment.record(at: cursor.offset, checked: false), record.sequence <= sequence {
+            cursor.offset = next
+        }
+        return cursor
+    }
+
+    /// Reads the next record and moves the cursor behind it.
+    public func next(_ cursor: inout JournalCursor) -> JournalReading {
+        while let position = segments.firstIndex(where: { $0.index >= cursor.segment }) {
+            let segment = segments[position]
+            if segment.index > cursor.segment {
+                cursor.segment = segment.index
+                cursor.offset = Segment.headerSize
+                if segment.firstSequence > cursor.sequence + 1 {
+                    cursor.sequence = segment.firstSequence - 1
+                    return .truncated(oldest: segment.firstSequence)
+                }
+            }
+            // Only this process has written since the last check.
+            if cursor.offset < segment.end, let (record, next) = segment.record(at: cursor.offset, checked: false) {
+                cursor.offset = next
+                cursor.sequence = record.sequence
+                return .record(record)
+            }
+            guard position + 1 < segments.count else { return .end }
+            cursor.segment = segments[position + 1].index
+            cursor.offset = Segment.headerSize
+        }
+        return .end
+    }
+
+    /// How many bytes of records lie behind a cursor.
+    public func bytesBehind(_ cursor: JournalCursor) -> Int {
+        var total = 0
+        for segment in segments where segment.index >= cursor.segment {
+            total += segment.end - (segment.index == cursor.segment ? cursor.offset : Segment.headerSize)
+        }
+        return total
+    }
+
+    /// Deletes the journal's files and its folder.
+    public func remove() {
+        for segment in segments { unlink(segment.path) }
+        segments = []
+        rmdir(directory)
+    }
+
+    private func addSegment(size: Int) throws(JournalError) {
+        let index = (segments.last?.index ?? 0) + 1
+        let path = "\(directory)/\(index).journal"
+        let segment = try Segment(creating: path, index: index, firstSequence: lastSequence + 1, count: size)
+        segments.append(segment)
+        while segments.count > limits.segments { unlink(segments.removeFirst().path) }
+    }
+
+    private func recover() throws(JournalError) {
+        var found: [Segment] = []
+        for name in files() {
+            let path = "\(directory)/\(name)"
+            if let segment = try Segment(opening: path) { found.append(segment) } else { unlink(path) }
+        }
+        guard !found.isEmpty else { throw .unreadable(directory) }
+        found.sort { $0.index < $1.index }
+        var expected = found[0].firstSequence
+        for (position, segment) in found.enumerated() {
+            guard segment.firstSequence == expected else {
+                // A gap: what follows belongs to nothing that can be trusted.
+                for stray in found[position...] { unlink(stray.path) }
+                break
+            }
+            while let (record, next) = segment.record(at: segment.end, checked: true), record.sequence == expected {
+                segment.end = next
+                expected += 1
+            }
+            segments.append(segment)
+        }
+        lastSequence = expected - 1
+    }
+
+    private func files() -> [String] { Journal.files(in: directory) }
+
+    private static func files(in directory: String) -> [String] {
+        guard let stream = opendir(directory) else { return [] }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while let entry = readdir(stream) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name.hasSuffix(".journal") { names.append(name) }
+        }
+        return names
+    }
+
+    private static func now() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
+    }
+}

@@ -1,0 +1,118 @@
+import CLinux
+import Glibc
+import LinuxKit
+
+/// One file of a journal: a 64-byte header, then records.
+///
+/// | offset | what |
+/// |---|---|
+/// | 0 | `HUSKJRN1` |
+/// | 8 | u32 version, 1 |
+/// | 12 | u32 zero |
+/// | 16 | u64 index of the segment |
+/// | 24 | u64 sequence of its first record |
+final class Segment {
+    static let headerSize = 64
+    private static let magic: UInt64 = 0x314e_524a_4b53_5548
+    private static let version: UInt32 = 1
+
+    let index: UInt64
+    let firstSequence: UInt64
+    let path: String
+    let count: Int
+    private let mapping: MemoryMapping
+    /// Where the next record goes.
+    var end = Segment.headerSize
+
+    /// Makes a file with room for `count` bytes, all of it allocated: a full disk is an error here and not a
+    /// SIGBUS in the middle of a write.
+    init(creating path: String, index: UInt64, firstSequence: UInt64, count: Int) throws(JournalError) {
+        unlink(path)
+        let raw = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard raw >= 0 else { throw .system("open on \(path): \(SystemError.text(of: errno))") }
+        let file = OwnedDescriptor(adopting: raw)
+        let outcome = posix_fallocate(raw, 0, off_t(count))
+        guard outcome == 0 else {
+            unlink(path)
+            throw outcome == ENOSPC ? .noSpace(path) : .system("fallocate on \(path): \(SystemError.text(of: outcome))")
+        }
+        mapping = try Segment.map(file, count, path)
+        self.path = path
+        self.index = index
+        self.firstSequence = firstSequence
+        self.count = count
+        mapping.base.storeBytes(of: Segment.version, toByteOffset: 8, as: UInt32.self)
+        mapping.base.storeBytes(of: index, toByteOffset: 16, as: UInt64.self)
+        mapping.base.storeBytes(of: firstSequence, toByteOffset: 24, as: UInt64.self)
+        clinux_store_release(mapping.base, Segment.magic)
+    }
+
+    /// Opens an existing file; nil when it was never finished.
+    init?(opening path: String) throws(JournalError) {
+        let raw = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW)
+        guard raw >= 0 else { throw .system("open on \(path): \(SystemError.text(of: errno))") }
+        let file = OwnedDescriptor(adopting: raw)
+        var status = stat()
+        guard fstat(raw, &status) == 0, status.st_size >= Segment.headerSize else { return nil }
+        count = Int(status.st_size)
+        mapping = try Segment.map(file, count, path)
+        self.path = path
+        index = mapping.base.load(fromByteOffset: 16, as: UInt64.self)
+        firstSequence = mapping.base.load(fromByteOffset: 24, as: UInt64.self)
+        let magic = mapping.base.load(as: UInt64.self)
+        if magic == 0 { return nil }
+        guard magic == Segment.magic, mapping.base.load(fromByteOffset: 8, as: UInt32.self) == Segment.version else {
+            throw .unreadable(path)
+        }
+    }
+
+    private static func map(
+        _ file: borrowing OwnedDescriptor, _ count: Int, _ path: String
+    ) throws(JournalError) -> MemoryMapping {
+        do { return try MemoryMapping(file, count: count) } catch { throw .system("\(path): \(error)") }
+    }
+
+    static func size(payload: Int) -> Int { (JournalRecord.headerSize + payload + 7) & ~7 }
+
+    func hasRoom(payload: Int) -> Bool { count - end >= Segment.size(payload: payload) }
+
+    /// Appends a record; the caller has checked the room.
+    func append(_ record: JournalRecord) {
+        let base = mapping.base + end
+        base.storeBytes(of: record.sequence, toByteOffset: 8, as: UInt64.self)
+        base.storeBytes(of: record.time, toByteOffset: 16, as: Int64.self)
+        base.storeBytes(of: record.frame, toByteOffset: 24, as: UInt64.self)
+        base.storeBytes(of: record.request, toByteOffset: 32, as: UInt64.self)
+        base.storeBytes(of: UInt64(record.kind) | UInt64(record.flags) << 8, toByteOffset: 40, as: UInt64.self)
+        record.payload.withUnsafeBytes { source in
+            if let bytes = source.baseAddress {
+                (base + JournalRecord.headerSize).copyMemory(from: bytes, byteCount: source.count)
+            }
+        }
+        let checked = UnsafeRawBufferPointer(start: base + 8, count: 40 + record.payload.count)
+        // Length and checksum in one store, after everything else: a killed writer leaves a record or none.
+        let word = UInt64(record.payload.count + 1) | UInt64(CRC32C.checksum(checked)) << 32
+        clinux_store_release(base, word)
+        end += Segment.size(payload: record.payload.count)
+    }
+
+    /// The record at `offset` and the offset after it; nil at the end or at a torn record.
+    func record(at offset: Int, checked: Bool) -> (record: JournalRecord, next: Int)? {
+        guard offset >= Segment.headerSize, count - offset >= JournalRecord.headerSize else { return nil }
+        let base = mapping.base + offset
+        let word = clinux_load_acquire(base)
+        let length = Int(word & 0xffff_ffff) - 1
+        guard length >= 0, length <= JournalRecord.maximumPayload, Segment.size(payload: length) <= count - offset else {
+            return nil
+        }
+        let bytes = UnsafeRawBufferPointer(start: base + 8, count: 40 + length)
+        if checked, CRC32C.checksum(bytes) != UInt32(word >> 32) { return nil }
+        let record = JournalRecord(
+            sequence: base.load(fromByteOffset: 8, as: UInt64.self), time: base.load(fromByteOffset: 16, as: Int64.self),
+            kind: base.load(fromByteOffset: 40, as: UInt8.self), flags: base.load(fromByteOffset: 41, as: UInt8.self),
+            frame: base.load(fromByteOffset: 24, as: UInt64.self),
+            request: base.load(fromByteOffset: 32, as: UInt64.self),
+            payload: Array(UnsafeRawBufferPointer(start: base + JournalRecord.headerSize, count: length)))
+        return (record, offset + Segment.size(payload: length))
+    }
+}

@@ -1,0 +1,86 @@
+/// What a client tells a kernel of where to meet (Jupyter client, "Connection files").
+public struct ConnectionFile: Hashable, Sendable {
+    /// The five sockets.
+    public enum Socket: String, CaseIterable, Sendable {
+        case shell, iopub, stdin, control
+        case heartbeat = "hb"
+
+        /// The name of the port in the file.
+        public var field: String { "\(rawValue)_port" }
+    }
+
+    /// Ports by socket; 0 asks for any.
+    public var ports: [Socket: Int]
+    /// The address to bind, or the prefix of socket files with `ipc`.
+    public var ip: String
+    /// `tcp` or `ipc`.
+    public var transport: String
+    /// The signing key; empty for none.
+    public var key: String
+    /// For example `hmac-sha256`.
+    public var signatureScheme: String
+    /// The kernelspec's name, if the client wrote it.
+    public var kernelName: String
+
+    /// Reads a connection file. Ports may be numbers or texts.
+    public init(parsing bytes: [UInt8]) throws(ConnectionFileError) {
+        let value: JSONValue
+        do { value = try JSONValue(parsing: bytes) } catch { throw ConnectionFileError(field: "", "is not JSON: \(error)") }
+        guard let members = value.objectValue else { throw ConnectionFileError(field: "", "is not a JSON object") }
+        func text(_ name: String, default fallback: String) throws(ConnectionFileError) -> String {
+            guard let member = members[name], member != .null else { return fallback }
+            guard let text = member.stringValue else { throw ConnectionFileError(field: name, "is not a text") }
+            return text
+        }
+        var ports: [Socket: Int] = [:]
+        for socket in Socket.allCases {
+            guard let member = members[socket.field] else { throw ConnectionFileError(field: socket.field, "is missing") }
+            guard let port = member.integerValue.map(Int.init) ?? member.stringValue.flatMap({ Int($0) }),
+                (0...65_535).contains(port)
+            else { throw ConnectionFileError(field: socket.field, "is not a port number") }
+            if port != 0, let twin = ports.first(where: { $0.value == port }) {
+                throw ConnectionFileError(field: socket.field, "is the same as \(twin.key.field)")
+            }
+            ports[socket] = port
+        }
+        self.ports = ports
+        ip = try text("ip", default: "127.0.0.1")
+        transport = try text("transport", default: "tcp")
+        key = try text("key", default: "")
+        signatureScheme = try text("signature_scheme", default: "hmac-sha256")
+        kernelName = try text("kernel_name", default: "")
+        guard transport == "tcp" || transport == "ipc" else {
+            throw ConnectionFileError(field: "transport", "is neither tcp nor ipc")
+        }
+        guard !ip.isEmpty else { throw ConnectionFileError(field: "ip", "is empty") }
+        guard SigningKey(scheme: signatureScheme, key: key) != nil else {
+            throw ConnectionFileError(field: "signature_scheme", "is neither hmac-sha256 nor hmac-sha512")
+        }
+    }
+
+    /// The endpoint of a socket for libzmq, with its port.
+    public func endpoint(_ socket: Socket) -> String {
+        let port = ports[socket] ?? 0
+        if transport == "ipc" { return "ipc://\(ip)-\(port)" }
+        return "tcp://\(ip.contains(":") ? "[\(ip)]" : ip):\(port)"
+    }
+}
+
+/// What is wrong with a connection file.
+public struct ConnectionFileError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The member that is wrong; empty for the file as a whole.
+    public let field: String
+    /// What is wrong with it.
+    public let problem: String
+
+    /// A stable name for programs.
+    public var code: String { "connection_file" }
+
+    /// Describes a defect.
+    public init(field: String, _ problem: String) {
+        self.field = field
+        self.problem = problem
+    }
+
+    public var description: String { field.isEmpty ? "the file \(problem)" : "\(field) \(problem)" }
+}

@@ -1,0 +1,22 @@
+/// The content of an `execute_request`, with the specification's defaults for what a client leaves out.
+public struct ExecuteRequest: Hashable, Sendable {
+    /// The cell.
+    public var code: String
+    /// Whether it runs without counting, without being shown and without a result.
+    public var silent: Bool
+    /// Whether it counts and is remembered.
+    public var storeHistory: Bool
+    /// Whether the client can be asked for input.
+    public var allowStdin: Bool
+    /// Whether an error aborts the cells that wait behind it.
+    public var stopOnError: Bool
+
+    /// Reads the content.
+    public init(content: JSONValue) {
+        code = content["code"]?.stringValue ?? ""
+        silent = content["silent"]?.boolValue ?? false
+        storeHistory = silent ? false : content["store_history"]?.boolValue ?? true
+        allowStdin = content["allow_stdin"]?.boolValue ?? true
+        stopOnError = content["stop_on_error"]?.boolValue ?? true
+    }
+}

@@ -1,0 +1,17 @@
+/// A message on its way to clients, before a transport gives it a signature.
+public struct OutgoingMessage: Hashable, Sendable {
+    /// Its place in the kernel's journal, from which its id is made.
+    public var sequence: UInt64
+    /// Microseconds since 1970.
+    public var time: Int64
+    /// The message type.
+    public var type: String
+    /// The header of the request that it answers, `{}` for none.
+    public var parentHeader: [UInt8]
+    /// The metadata object.
+    public var metadata: [UInt8]
+    /// The content object.
+    public var content: [UInt8]
+    /// Binary buffers.
+    public var buffers: [[UInt8]]
+}
