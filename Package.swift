@@ -84,7 +84,7 @@ let package = Package(
             name: "Command",
             dependencies: [
                 "EventJournal", "JupyterProtocol", "KernelRuntime", "LinuxKit", "NotebookFormat", "Replay", "ZeroMQ",
-                argumentParser, logging, system,
+                "KeeperWire", argumentParser, crypto, logging, system,
             ],
             swiftSettings: strict),
 
@@ -100,15 +100,23 @@ let package = Package(
 
         // Tests mirror the targets; Tests/Peers holds the tests against real clients, in Python.
         .testTarget(name: "LinuxKitTests", dependencies: ["CLinux", "LinuxKit"], swiftSettings: strict),
-        .testTarget(name: "InterpreterChannelTests", dependencies: ["CChannel", "InterpreterChannel", "LinuxKit"], swiftSettings: strict),
+        .testTarget(
+            name: "InterpreterChannelTests", dependencies: ["CChannel", "InterpreterChannel", "LinuxKit"],
+            swiftSettings: strict),
         .testTarget(name: "EventJournalTests", dependencies: ["EventJournal", "LinuxKit"], swiftSettings: strict),
         .testTarget(name: "KeeperWireTests", dependencies: ["KeeperWire", "LinuxKit"], swiftSettings: strict),
-        .testTarget(name: "SandboxingTests", dependencies: ["KeeperWire", "LinuxKit", "Sandboxing"], swiftSettings: strict),
+        .testTarget(
+            name: "SandboxingTests", dependencies: ["KeeperWire", "LinuxKit", "Sandboxing"], swiftSettings: strict),
         .testTarget(name: "JupyterProtocolTests", dependencies: ["JupyterProtocol"], swiftSettings: strict),
-        .testTarget(name: "NotebookFormatTests", dependencies: ["JupyterProtocol", "NotebookFormat"], swiftSettings: strict),
+        .testTarget(
+            name: "NotebookFormatTests", dependencies: ["JupyterProtocol", "NotebookFormat"], swiftSettings: strict),
         .testTarget(name: "ZeroMQTests", dependencies: ["LinuxKit", "ZeroMQ"], swiftSettings: strict),
-        .testTarget(name: "KernelRuntimeTests", dependencies: ["EventJournal", "InterpreterChannel", "JupyterProtocol", "KernelRuntime", "LinuxKit"], swiftSettings: strict),
-        .testTarget(name: "ReplayTests", dependencies: ["JupyterProtocol", "NotebookFormat", "Replay"], swiftSettings: strict),
+        .testTarget(
+            name: "KernelRuntimeTests",
+            dependencies: ["EventJournal", "InterpreterChannel", "JupyterProtocol", "KernelRuntime", "LinuxKit"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ReplayTests", dependencies: ["JupyterProtocol", "NotebookFormat", "Replay"], swiftSettings: strict),
         .testTarget(name: "CommandTests", dependencies: ["Command", "JupyterProtocol"], swiftSettings: strict),
     ]
 )

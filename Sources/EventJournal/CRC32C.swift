@@ -24,9 +24,11 @@ enum CRC32C {
             while bytes.count - offset >= 8 {
                 let low = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)) ^ crc
                 let high = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset + 4, as: UInt32.self))
-                let lower = table[1792 + Int(low & 0xff)] ^ table[1536 + Int(low >> 8 & 0xff)]
+                let lower =
+                    table[1792 + Int(low & 0xff)] ^ table[1536 + Int(low >> 8 & 0xff)]
                     ^ table[1280 + Int(low >> 16 & 0xff)] ^ table[1024 + Int(low >> 24)]
-                let upper = table[768 + Int(high & 0xff)] ^ table[512 + Int(high >> 8 & 0xff)]
+                let upper =
+                    table[768 + Int(high & 0xff)] ^ table[512 + Int(high >> 8 & 0xff)]
                     ^ table[256 + Int(high >> 16 & 0xff)] ^ table[Int(high >> 24)]
                 crc = lower ^ upper
                 offset += 8

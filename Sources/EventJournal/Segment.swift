@@ -102,13 +102,15 @@ final class Segment {
         let base = mapping.base + offset
         let word = clinux_load_acquire(base)
         let length = Int(word & 0xffff_ffff) - 1
-        guard length >= 0, length <= JournalRecord.maximumPayload, Segment.size(payload: length) <= count - offset else {
+        guard length >= 0, length <= JournalRecord.maximumPayload, Segment.size(payload: length) <= count - offset
+        else {
             return nil
         }
         let bytes = UnsafeRawBufferPointer(start: base + 8, count: 40 + length)
         if checked, CRC32C.checksum(bytes) != UInt32(word >> 32) { return nil }
         let record = JournalRecord(
-            sequence: base.load(fromByteOffset: 8, as: UInt64.self), time: base.load(fromByteOffset: 16, as: Int64.self),
+            sequence: base.load(fromByteOffset: 8, as: UInt64.self),
+            time: base.load(fromByteOffset: 16, as: Int64.self),
             kind: base.load(fromByteOffset: 40, as: UInt8.self), flags: base.load(fromByteOffset: 41, as: UInt8.self),
             frame: base.load(fromByteOffset: 24, as: UInt64.self),
             request: base.load(fromByteOffset: 32, as: UInt64.self),

@@ -111,7 +111,9 @@ public final class ServerChannel {
             guard fields.length <= ChannelLayout.maximumPayload else { throw .length(UInt64(fields.length)) }
             let size = ChannelLayout.frameSize(payload: Int(fields.length))
             guard size <= available else { throw .length(UInt64(fields.length)) }
-            guard let kind = ChannelFrame.Kind(rawValue: fields.kind), fields.flags <= 1 else { throw .kind(fields.kind) }
+            guard let kind = ChannelFrame.Kind(rawValue: fields.kind), fields.flags <= 1 else {
+                throw .kind(fields.kind)
+            }
             // A server that died between journal and acknowledgement leaves frames that are journaled already.
             if expectsResumedFrames, fields.number > 0, fields.number <= lastFrame {
                 tail &+= size

@@ -25,7 +25,9 @@ public struct ConnectionFile: Hashable, Sendable {
     /// Reads a connection file. Ports may be numbers or texts.
     public init(parsing bytes: [UInt8]) throws(ConnectionFileError) {
         let value: JSONValue
-        do { value = try JSONValue(parsing: bytes) } catch { throw ConnectionFileError(field: "", "is not JSON: \(error)") }
+        do { value = try JSONValue(parsing: bytes) } catch {
+            throw ConnectionFileError(field: "", "is not JSON: \(error)")
+        }
         guard let members = value.objectValue else { throw ConnectionFileError(field: "", "is not a JSON object") }
         func text(_ name: String, default fallback: String) throws(ConnectionFileError) -> String {
             guard let member = members[name], member != .null else { return fallback }
@@ -34,7 +36,9 @@ public struct ConnectionFile: Hashable, Sendable {
         }
         var ports: [Socket: Int] = [:]
         for socket in Socket.allCases {
-            guard let member = members[socket.field] else { throw ConnectionFileError(field: socket.field, "is missing") }
+            guard let member = members[socket.field] else {
+                throw ConnectionFileError(field: socket.field, "is missing")
+            }
             guard let port = member.integerValue.map(Int.init) ?? member.stringValue.flatMap({ Int($0) }),
                 (0...65_535).contains(port)
             else { throw ConnectionFileError(field: socket.field, "is not a port number") }

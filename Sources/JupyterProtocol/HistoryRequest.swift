@@ -20,7 +20,8 @@ public struct HistoryRequest: Hashable, Sendable {
         func integer(_ name: String) -> Int? { content[name]?.integerValue.map { Int(clamping: $0) } }
         wantsOutput = content["output"]?.boolValue ?? false
         switch content["hist_access_type"]?.stringValue {
-        case "range": access = .range(session: integer("session") ?? 0, start: integer("start") ?? 1, stop: integer("stop"))
+        case "range":
+            access = .range(session: integer("session") ?? 0, start: integer("start") ?? 1, stop: integer("stop"))
         case "search":
             access = .search(
                 pattern: content["pattern"]?.stringValue ?? "*", count: integer("n"),

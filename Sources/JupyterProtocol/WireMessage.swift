@@ -46,7 +46,9 @@ public struct WireMessage: Hashable, Sendable {
         header = try MessageHeader(parsing: signed[0])
         for (part, bytes) in zip(["parent header", "metadata", "content"], signed[1...]) {
             do {
-                guard case .object = try JSONValue(parsing: bytes) else { throw WireMessageError.notAnObject(part: part) }
+                guard case .object = try JSONValue(parsing: bytes) else {
+                    throw WireMessageError.notAnObject(part: part)
+                }
             } catch let error as JSONError {
                 throw .notJSON(part: part, "\(error)")
             } catch {

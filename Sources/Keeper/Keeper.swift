@@ -93,7 +93,9 @@ final class Keeper {
         case .deposit(let name):
             withKernel(name, of: client) { kernel in
                 for index in 0..<descriptors.count {
-                    if let descriptor = descriptors.take(index) { kernel.deposit.append(OwnedDescriptorBox(descriptor)) }
+                    if let descriptor = descriptors.take(index) {
+                        kernel.deposit.append(OwnedDescriptorBox(descriptor))
+                    }
                 }
             }
         case .interrupt(let name): withKernel(name, of: client) { $0.signalGroup(SIGINT) }
@@ -129,7 +131,8 @@ final class Keeper {
 
     /// Gives a durable kernel's next server its time.
     private func expectServer(for kernel: KeptKernel) {
-        kernel.orphanTimer = loop.after(.seconds(Int64(clamping: kernel.order.orphanSeconds))) { [unowned self, weak kernel] in
+        kernel.orphanTimer = loop.after(.seconds(Int64(clamping: kernel.order.orphanSeconds))) {
+            [unowned self, weak kernel] in
             if let kernel { end(kernel, .orphaned) }
         }
     }
@@ -137,7 +140,8 @@ final class Keeper {
     private func adopt(_ name: String, by client: KeeperClient) {
         guard let kernel = kernels[name] else {
             return reply(
-                .refused(code: "kernel_unknown", reason: "There is no kernel to attach to: it has ended, or never was."),
+                .refused(
+                    code: "kernel_unknown", reason: "There is no kernel to attach to: it has ended, or never was."),
                 to: client)
         }
         guard kernel.owner == nil, kernel.process != nil || kernel.death != nil else {

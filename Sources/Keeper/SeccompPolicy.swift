@@ -19,7 +19,8 @@ struct SeccompPolicy {
         defer { seccomp_release(context) }
         do {
             // Another architecture's entry (32-bit, x32) has other numbers: no call of it is let through.
-            try SystemError.check("seccomp_attr_set", seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, SeccompPolicy.kill))
+            try SystemError.check(
+                "seccomp_attr_set", seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, SeccompPolicy.kill))
             try SystemError.check("seccomp_attr_set", seccomp_attr_set(context, SCMP_FLTATR_CTL_OPTIMIZE, 2))
             for group in SeccompPolicy.allowed {
                 for name in group.split(whereSeparator: \.isWhitespace) {
@@ -101,7 +102,9 @@ struct SeccompPolicy {
         try add(context, allow, "clone", [masked(0, namespaces, 0)])
         try add(context, action(errno: EPERM), "unshare")
         try add(context, action(errno: EPERM), "setns")
-        for name in ["mount", "umount2", "pivot_root", "chroot", "bpf", "perf_event_open", "keyctl", "add_key", "request_key"] {
+        for name in [
+            "mount", "umount2", "pivot_root", "chroot", "bpf", "perf_event_open", "keyctl", "add_key", "request_key",
+        ] {
             try add(context, action(errno: EPERM), name)
         }
         // unix, inet, inet6; netlink for the routing queries of getifaddrs(3).

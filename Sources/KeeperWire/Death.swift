@@ -14,6 +14,8 @@ public enum Death: Hashable, Sendable, CustomStringConvertible {
     case outOfMemory
     /// The keeper itself is gone, and every sandbox with it.
     case keeper
+    /// The interpreter broke the rules of its channel, in the way that the text says.
+    case violation(String)
 
     /// A stable name for programs.
     public var code: String {
@@ -25,6 +27,7 @@ public enum Death: Hashable, Sendable, CustomStringConvertible {
         case .orphaned: "orphaned"
         case .outOfMemory: "out_of_memory"
         case .keeper: "keeper_lost"
+        case .violation: "channel_violation"
         }
     }
 
@@ -36,6 +39,7 @@ public enum Death: Hashable, Sendable, CustomStringConvertible {
         case .orphaned: "No server came back for the kernel in time."
         case .outOfMemory: "The sandbox reached its memory limit; raise --memory."
         case .keeper: "The process that keeps the sandboxes was killed, and every sandbox with it."
+        case .violation(let what): "The interpreter's side of the channel was damaged, and the kernel ended: \(what)."
         }
     }
 
@@ -48,8 +52,10 @@ public enum Death: Hashable, Sendable, CustomStringConvertible {
             case .orphaned: (3, nil)
             case .outOfMemory: (4, nil)
             case .keeper: (5, nil)
+            case .violation: (6, nil)
             }
         writer.append(kind)
+        if case .violation(let what) = self { writer.append(what) }
         switch status {
         case .exited(let value)?:
             writer.append(UInt8(0))
@@ -76,6 +82,7 @@ public enum Death: Hashable, Sendable, CustomStringConvertible {
         case 3: self = .orphaned
         case 4: self = .outOfMemory
         case 5: self = .keeper
+        case 6: self = .violation(try reader.string())
         default: throw .malformed("death")
         }
     }

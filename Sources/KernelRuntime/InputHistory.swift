@@ -33,7 +33,7 @@ struct InputHistory: Hashable, Sendable {
         case .range(let session, let start, let stop):
             // 0 is this session; there are no others to count back to.
             guard session == 0 || session == InputHistory.session else { return .array([]) }
-            found = entries.filter { $0.line >= start && (stop.map { limit in $0.line < limit } ?? true) }
+            found = entries.filter { entry in entry.line >= start && stop.map { entry.line < $0 } ?? true }
         case .search(let pattern, let count, let unique):
             let glob = GlobPattern(pattern)
             found = entries.filter { glob.matches($0.input) }

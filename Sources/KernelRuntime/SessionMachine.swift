@@ -313,7 +313,10 @@ extension SessionMachine {
         queue = Deque(queued.compactMap { known[$0] })
         waitingForHello = waiting.compactMap { known[$0] }
         let entries = try reader.list { reader throws(WireError) in
-            (line: Int(clamping: try reader.integer(UInt64.self)), input: try reader.string(), output: try reader.string())
+            (
+                line: Int(clamping: try reader.integer(UInt64.self)), input: try reader.string(),
+                output: try reader.string()
+            )
         }
         for entry in entries {
             history.append(line: entry.line, input: entry.input)

@@ -38,7 +38,9 @@ struct RootFileSystem: ~Copyable {
         }
         for tree in system { try attach(tree) }
         try step("system files") { () throws(SystemError) in
-            for link in links { try SystemError.checkErrno("symlink", symlink(link.destination, link.path), on: link.path) }
+            for link in links {
+                try SystemError.checkErrno("symlink", symlink(link.destination, link.path), on: link.path)
+            }
             try Paths.makeDirectories("/etc")
             for (path, bytes) in copies { try Paths.write(bytes, to: path) }
             for file in SystemTrees.synthesised(hostname: hostname) { try Paths.write(file.text, to: file.path) }
@@ -59,7 +61,8 @@ struct RootFileSystem: ~Copyable {
         try step("root") { () throws(SystemError) in
             try SystemError.check("umount", clinux_detach(RootFileSystem.oldRoot))
             try SystemError.checkErrno("rmdir", rmdir(RootFileSystem.oldRoot))
-            let flags = CLINUX_MOUNT_READ_ONLY.rawValue | CLINUX_MOUNT_NO_SETUID.rawValue
+            let flags =
+                CLINUX_MOUNT_READ_ONLY.rawValue | CLINUX_MOUNT_NO_SETUID.rawValue
                 | CLINUX_MOUNT_NO_DEVICES.rawValue
             try SystemError.check("mount(read-only)", clinux_remount_bind("/", UInt64(flags)))
         }
@@ -106,12 +109,14 @@ struct RootFileSystem: ~Copyable {
     private borrowing func makeProc() throws(SandboxError) {
         try step("/proc") { () throws(SystemError) in
             try Paths.makeDirectories("/proc")
-            let flags = CLINUX_MOUNT_NO_SETUID.rawValue | CLINUX_MOUNT_NO_DEVICES.rawValue
+            let flags =
+                CLINUX_MOUNT_NO_SETUID.rawValue | CLINUX_MOUNT_NO_DEVICES.rawValue
                 | CLINUX_MOUNT_NO_EXEC.rawValue
             // The old root is still there: proc can only be mounted while another full view of it is (mount_too_revealing).
             try SystemError.check("mount(proc)", clinux_mount("proc", "/proc", "proc", UInt64(flags), nil))
             for path in SystemTrees.maskedFiles where Paths.kind(path) != nil {
-                try SystemError.check("mount(mask)", clinux_bind("\(RootFileSystem.oldRoot)/dev/null", path, false), on: path)
+                try SystemError.check(
+                    "mount(mask)", clinux_bind("\(RootFileSystem.oldRoot)/dev/null", path, false), on: path)
             }
             for path in SystemTrees.maskedDirectories where Paths.kind(path) != nil {
                 try RootFileSystem.tmpfs(at: path, options: "mode=555,size=0", readOnly: true)
@@ -133,7 +138,9 @@ struct RootFileSystem: ~Copyable {
                 ("/dev/ptmx", "pts/ptmx"), ("/dev/fd", "/proc/self/fd"), ("/dev/stdin", "/proc/self/fd/0"),
                 ("/dev/stdout", "/proc/self/fd/1"), ("/dev/stderr", "/proc/self/fd/2"),
             ]
-            for (path, destination) in links { try SystemError.checkErrno("symlink", symlink(destination, path), on: path) }
+            for (path, destination) in links {
+                try SystemError.checkErrno("symlink", symlink(destination, path), on: path)
+            }
         }
         for device in devices { try attach(device) }
     }
@@ -142,7 +149,9 @@ struct RootFileSystem: ~Copyable {
     private borrowing func makeScratch() throws(SandboxError) {
         try step("private /tmp and home") { () throws(SystemError) in
             let owner = hasRoot ? ",uid=\(IdentityMap.user),gid=\(IdentityMap.user)" : ""
-            for (path, options) in [("/tmp", "mode=1777"), ("/var/tmp", "mode=1777"), ("/home/user", "mode=700\(owner)")] {
+            for (path, options) in [
+                ("/tmp", "mode=1777"), ("/var/tmp", "mode=1777"), ("/home/user", "mode=700\(owner)"),
+            ] {
                 try Paths.makeDirectories(path)
                 try RootFileSystem.tmpfs(at: path, options: options)
             }
@@ -158,7 +167,8 @@ struct RootFileSystem: ~Copyable {
     /// Makes what is at `path` read-only by mounting it on itself.
     private static func seal(_ path: String) throws(SandboxError) {
         do {
-            let tree = OwnedDescriptor(adopting: try SystemError.check("open_tree", clinux_open_tree(path, true), on: path))
+            let tree = OwnedDescriptor(
+                adopting: try SystemError.check("open_tree", clinux_open_tree(path, true), on: path))
             try SystemError.check(
                 "mount_setattr", clinux_mount_setattr(tree.number, UInt64(CLINUX_MOUNT_READ_ONLY.rawValue), -1, true),
                 on: path)

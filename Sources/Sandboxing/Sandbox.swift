@@ -53,7 +53,8 @@ public final class Sandbox {
                 }
                 let own: SandboxTrees
                 if let trees { own = trees } else { own = try SandboxTrees(spec: spec, identities: identities) }
-                try Sandbox.becomeInit(spec: spec, hostname: hostname, identities: identities, trees: own, filter: filter)
+                try Sandbox.becomeInit(
+                    spec: spec, hostname: hostname, identities: identities, trees: own, filter: filter)
             } exec: {
                 launch.exec(program: program.number, name: "husk-init")
             }
@@ -83,7 +84,8 @@ public final class Sandbox {
     }
 
     private static func namespaces(of spec: SandboxSpec) -> UInt64 {
-        let always = CLINUX_NEW_USER.rawValue | CLINUX_NEW_PID.rawValue | CLINUX_NEW_MOUNT.rawValue
+        let always =
+            CLINUX_NEW_USER.rawValue | CLINUX_NEW_PID.rawValue | CLINUX_NEW_MOUNT.rawValue
             | CLINUX_NEW_IPC.rawValue | CLINUX_NEW_UTS.rawValue
         return UInt64(always) | (spec.network == .none ? UInt64(CLINUX_NEW_NETWORK.rawValue) : 0)
     }

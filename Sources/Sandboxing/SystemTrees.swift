@@ -57,8 +57,11 @@ enum SystemTrees {
     /// /etc files that are the sandbox's own.
     static func synthesised(hostname: String) -> [(path: String, text: String)] {
         [
-            ("/etc/passwd", "root:x:0:0:root:/root:/bin/bash\nuser:x:1000:1000:user:/home/user:/bin/bash\n"
-                + "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"),
+            (
+                "/etc/passwd",
+                "root:x:0:0:root:/root:/bin/bash\nuser:x:1000:1000:user:/home/user:/bin/bash\n"
+                    + "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
+            ),
             ("/etc/group", "root:x:0:\ntty:x:5:\nuser:x:1000:\nnogroup:x:65534:\n"),
             ("/etc/hostname", "\(hostname)\n"),
             ("/etc/hosts", "127.0.0.1 localhost \(hostname)\n::1 localhost ip6-localhost\n"),

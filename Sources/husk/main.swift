@@ -1,1 +1,3 @@
-print("placeholder")
+import Command
+
+HuskCommand.main()

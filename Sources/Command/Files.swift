@@ -1,0 +1,84 @@
+import Glibc
+import LinuxKit
+
+/// Whole files and paths, for commands.
+enum Files {
+    static func read(_ path: String) throws(SystemError) -> [UInt8] {
+        let raw = open(path, O_RDONLY | O_CLOEXEC)
+        guard raw >= 0 else { throw SystemError("open", errno, on: path) }
+        let file = OwnedDescriptor(adopting: raw)
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            let count = Glibc.read(file.number, &buffer, buffer.count)
+            guard count >= 0 else { throw SystemError("read", errno, on: path) }
+            if count == 0 { return bytes }
+            bytes.append(contentsOf: buffer[..<count])
+        }
+    }
+
+    /// Writes a file whole or not at all: a new file takes the old one's place.
+    static func write(_ bytes: [UInt8], to path: String, mode: UInt32 = 0o644) throws(SystemError) {
+        let temporary = "\(path).husk-\(getpid())"
+        let raw = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
+        guard raw >= 0 else { throw SystemError("open", errno, on: path) }
+        let file = OwnedDescriptor(adopting: raw)
+        var offset = 0
+        while offset < bytes.count {
+            let count = bytes.withUnsafeBytes { source in
+                source.baseAddress.map { Glibc.write(file.number, $0 + offset, bytes.count - offset) } ?? 0
+            }
+            guard count > 0 else {
+                unlink(temporary)
+                throw SystemError("write", errno, on: path)
+            }
+            offset += count
+        }
+        guard rename(temporary, path) == 0 else { throw SystemError("rename", errno, on: path) }
+    }
+
+    static func makeDirectories(_ path: String) throws(SystemError) {
+        if mkdir(path, 0o755) == 0 || errno == EEXIST { return }
+        guard errno == ENOENT, path.contains("/") else { throw SystemError("mkdir", errno, on: path) }
+        try makeDirectories(parent(path))
+        guard mkdir(path, 0o755) == 0 || errno == EEXIST else { throw SystemError("mkdir", errno, on: path) }
+    }
+
+    static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+    static func isDirectory(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
+
+    /// The path without links; nil when there is nothing.
+    static func resolved(_ path: String) -> String? {
+        guard let raw = realpath(path, nil) else { return nil }
+        defer { free(raw) }
+        return String(cString: raw)
+    }
+
+    static var currentDirectory: String { resolved(".") ?? "/" }
+
+    /// The path made absolute and free of `.`, `..` and doubled slashes, without looking at links.
+    static func absolute(_ path: String) -> String {
+        var parts: [Substring] = []
+        for part in (path.hasPrefix("/") ? path : "\(currentDirectory)/\(path)").split(separator: "/") {
+            switch part {
+            case ".": continue
+            case "..": parts = parts.dropLast()
+            default: parts.append(part)
+            }
+        }
+        return "/" + parts.joined(separator: "/")
+    }
+
+    static func parent(_ path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
+    static func name(_ path: String) -> String {
+        String(path[(path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex)...])
+    }
+}

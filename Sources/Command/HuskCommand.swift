@@ -1,0 +1,18 @@
+public import ArgumentParser
+
+/// The `husk` program.
+public struct HuskCommand: ParsableCommand {
+    public static let configuration = CommandConfiguration(
+        commandName: "husk",
+        abstract: "Jupyter kernels in sandboxes.",
+        discussion: """
+            A kernel lives inside a husk: its own processes, files and network, and none of yours but those you name.
+            """,
+        version: "0.1.0",
+        subcommands: [
+            InstallCommand.self, KernelCommand.self, RunCommand.self, DoctorCommand.self, JournalCommand.self,
+        ])
+
+    /// Makes the command.
+    public init() {}
+}

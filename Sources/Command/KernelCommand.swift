@@ -1,0 +1,198 @@
+import ArgumentParser
+import Crypto
+import Glibc
+import JupyterProtocol
+import KeeperWire
+import KernelRuntime
+import LinuxKit
+import Logging
+
+/// `husk kernel`: one kernel for a Jupyter client.
+struct KernelCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "kernel",
+        abstract: "Serve a kernel for the client that wrote a connection file.",
+        discussion: "Jupyter clients call this themselves; `husk install` tells them how.")
+
+    enum Lease: String, ExpressibleByArgument { case attached, durable }
+
+    @Option(name: [.customShort("f"), .customLong("f"), .long], help: "The connection file.")
+    var connectionFile: String
+
+    @Option(help: "attached: the sandbox ends with this process. durable: it waits for --attach.")
+    var lease: Lease = .attached
+
+    @Flag(help: "Take over the durable kernel of this connection file.")
+    var attach = false
+
+    @Option(help: "How long a durable sandbox lives without a server, for example 30m or 2h.")
+    var orphanTimeout = DurationArgument(.seconds(3600))
+
+    @OptionGroup var options: SandboxOptions
+
+    @Argument(parsing: .allUnrecognized, help: .hidden)
+    var ignored: [String] = []
+
+    func run() throws {
+        try Failure.report("kernel") {
+            try checkIgnored()
+            var logger = Logger(label: "husk", factory: { StreamLogHandler.standardError(label: $0) })
+            logger.logLevel = .warning
+            let connection = try readConnectionFile()
+            try KernelProcess(
+                connection: connection, file: connectionFile, lease: lease, attach: attach,
+                orphanSeconds: UInt64(max(1, orphanTimeout.duration.components.seconds)),
+                options: options, logger: logger
+            ).run()
+        }
+    }
+
+    /// Clients add options that mean something to another kernel only.
+    private func checkIgnored() throws {
+        let known = ["--HistoryManager.", "--IPKernelApp.", "--IPythonKernelApp.", "--InteractiveShell", "--profile", "--Session.", "--KernelApp."]
+        for text in ignored where !known.contains(where: { text.hasPrefix($0) }) && text.hasPrefix("-") {
+            throw Failure("unknown option \(text); see husk kernel --help", status: Failure.usage)
+        }
+    }
+
+    private func readConnectionFile() throws -> ConnectionFile {
+        let bytes: [UInt8]
+        do {
+            bytes = try Files.read(connectionFile)
+        } catch {
+            throw Failure(
+                "connection file \(connectionFile): \(SystemError.text(of: error.errno))", status: Failure.usage)
+        }
+        do {
+            return try ConnectionFile(parsing: bytes)
+        } catch {
+            throw Failure("connection file \(connectionFile): \(error)", status: Failure.usage)
+        }
+    }
+}
+
+/// The life of the process behind `husk kernel`.
+struct KernelProcess {
+    let connection: ConnectionFile
+    let file: String
+    let lease: KernelCommand.Lease
+    let attach: Bool
+    let orphanSeconds: UInt64
+    let options: SandboxOptions
+    let logger: Logger
+
+    func run() throws {
+        let signals = try SignalSource([SIGINT, SIGTERM, SIGHUP])
+        signal(SIGPIPE, SIG_IGN)
+        let loop = try EventLoop()
+        var listeners: [OwnedDescriptorBox] = []
+        // Ports before anything else: a port in use is the client's mistake and costs no sandbox.
+        if !attach, connection.transport == "tcp" { listeners = try listen() }
+        let place = KernelServer.Place(state: options.stateDirectory, kernel: kernelName)
+        let installation = try Installation.current()
+        let keeper = try KeeperConnection(state: place.state, program: installation.keeper)
+        let kernel: KernelServer
+        if attach {
+            kernel = try KernelServer(attachingTo: place, ports: ports, keeper: keeper, loop: loop)
+            listeners = kernel.deposit
+        } else {
+            let plan = try options.plan()
+            for notice in plan.notices { StandardError.line("husk kernel: \(notice)") }
+            let order = KernelOrder(
+                kernel: place.kernel, sandboxName: options.sandbox ?? "",
+                orphanSeconds: lease == .durable ? orphanSeconds : 0, sandbox: plan.sandbox,
+                interpreter: plan.interpreter)
+            kernel = try KernelServer(starting: order, in: place, ports: ports, keeper: keeper, loop: loop)
+            if lease == .durable { try kernel.depositListeners(listeners.map { $0.descriptor.number }) }
+        }
+        guard let key = SigningKey(scheme: connection.signatureScheme, key: connection.key) else { return }
+        let copies = try listeners.map { try $0.descriptor.duplicate().release() }
+        let front: ZMQFront
+        do {
+            front = try ZMQFront(
+                kernel, connection: connection, key: key, listeners: copies, isResumed: attach, loop: loop,
+                logger: logger)
+        } catch {
+            throw Failure("connection file \(file): \(error)", status: Failure.usage)
+        }
+        try kernel.serve(front)
+        var ended: Death?
+        kernel.onEnd = { death in
+            ended = death
+            loop.stop()
+        }
+        let owner = watchOwner(loop, kernel)
+        _ = try loop.watch(signals.descriptor.number) { _ in
+            while let signal = signals.next() { react(to: signal, kernel, loop) }
+        }
+        try loop.run()
+        withExtendedLifetime((owner, front)) {}
+        front.close()
+        if let ended, ended != .requested {
+            if !kernel.lastWords.isEmpty { StandardError.line(kernel.lastWords.split(separator: "\n").joined(separator: "\n")) }
+            throw Failure("\(ended)")
+        }
+    }
+
+    private func react(to signal: Int32, _ kernel: KernelServer, _ loop: EventLoop) {
+        if signal == SIGINT { return kernel.interrupt() }
+        // A durable kernel outlives its server; an attached one ends with the connection to the keeper.
+        if lease == .durable || attach { loop.stop() } else { kernel.end() }
+    }
+
+    /// The client that started this kernel; its death ends it. A pid that nobody has is no owner.
+    private func watchOwner(_ loop: EventLoop, _ kernel: KernelServer) -> OwnerWatch? {
+        guard let text = Environment["JPY_PARENT_PID"], let pid = Int32(text), pid > 1,
+            let process = try? ProcessHandle(pid: pid)
+        else { return nil }
+        let watch = OwnerWatch(process)
+        _ = try? loop.watch(watch.process.descriptor.number) { _ in
+            if lease == .durable || attach { loop.stop() } else { kernel.end() }
+        }
+        return watch
+    }
+
+    /// The same for every process that is given the same connection file.
+    private var kernelName: String {
+        var hash = SHA256()
+        hash.update(data: Array("husk kernel \(connection.key)".utf8))
+        if connection.key.isEmpty { hash.update(data: Array(Files.absolute(file).utf8)) }
+        return "k" + hash.finalize().prefix(10).map { byte in
+            let digits = Array("0123456789abcdef")
+            return String([digits[Int(byte >> 4)], digits[Int(byte & 15)]])
+        }.joined()
+    }
+
+    private var ports: JSONValue {
+        var answer: [String: JSONValue] = [:]
+        for (socket, port) in connection.ports { answer[socket.field] = .integer(Int64(port)) }
+        return .object(answer)
+    }
+
+    private func listen() throws -> [OwnedDescriptorBox] {
+        var listeners: [OwnedDescriptorBox] = []
+        for socket in ConnectionFile.Socket.allCases {
+            guard let port = connection.ports[socket], port != 0 else {
+                throw Failure(
+                    "connection file \(file): \(socket.field) is 0, and nobody could learn which port was chosen",
+                    status: Failure.usage)
+            }
+            do throws(SystemError) {
+                listeners.append(OwnedDescriptorBox(try TCPListener.listen(address: connection.ip, port: port)))
+            } catch {
+                let field = error.operation == "getaddrinfo" || error.errno == EADDRNOTAVAIL ? "ip" : socket.field
+                throw Failure("connection file \(file): \(field): \(error)", status: Failure.usage)
+            }
+        }
+        return listeners
+    }
+}
+
+/// The owner's process, held as long as it is watched.
+final class OwnerWatch {
+    let process: ProcessHandle
+
+    init(_ process: consuming ProcessHandle) {
+        self.process = process
+    }
+}

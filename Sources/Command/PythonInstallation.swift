@@ -1,0 +1,80 @@
+import Glibc
+import KeeperWire
+
+/// A Python that can be a kernel, and what of it a sandbox has to see. The one place of the command line that knows
+/// the language.
+struct PythonInstallation {
+    /// Inside a sandbox: the Python side of the kernel, and the channel library.
+    private static let insidePackages = "/opt/husk/python"
+    private static let insideLibrary = "/opt/husk/lib/libhusk-channel.so"
+    /// The Python whose library the warm host is linked with.
+    private static let linked = "/usr/bin/python3"
+
+    /// The program, with the last links kept: they tell which virtual environment it is of.
+    let program: String
+    /// The environment's folder, or the whole installation's.
+    private let prefix: String
+    /// The installation under a virtual environment.
+    private let base: String
+    private let isVirtual: Bool
+    private let isLinked: Bool
+
+    /// Looks at the Python that the user names, or at the one of the active virtual environment, or the system's.
+    init(_ named: String?) throws {
+        let wanted = named ?? Environment["HUSK_PYTHON"] ?? Environment["VIRTUAL_ENV"].map { "\($0)/bin/python3" }
+        program = Files.absolute(wanted ?? PythonInstallation.linked)
+        guard Files.exists(program), let real = Files.resolved(program) else {
+            throw Failure("--python \(program): there is no such file", status: Failure.usage)
+        }
+        guard !Files.isDirectory(real), access(real, X_OK) == 0 else {
+            throw Failure("--python \(program): it is not a program; name the python3 in the bin folder", status: Failure.usage)
+        }
+        guard Files.name(real).hasPrefix("python") || Files.name(real).hasPrefix("pypy") else {
+            throw Failure("--python \(program): it is not a Python but \(real)", status: Failure.usage)
+        }
+        let folder = Files.parent(Files.parent(program))
+        isVirtual = Files.exists("\(folder)/pyvenv.cfg")
+        base = Files.parent(Files.parent(real))
+        prefix = isVirtual ? folder : base
+        isLinked = Files.resolved(PythonInstallation.linked) == real
+    }
+
+    /// What is mounted for it, beside the system's own directories.
+    func mounts(_ installation: Installation) -> [SandboxSpec.Mount] {
+        var mounts = [
+            SandboxSpec.Mount(
+                host: "\(installation.kernels)/python", inside: PythonInstallation.insidePackages, mode: .readOnly),
+            SandboxSpec.Mount(
+                host: "\(installation.programs)/libhusk-channel.so", inside: PythonInstallation.insideLibrary,
+                mode: .readOnly),
+        ]
+        if base != "/usr" { mounts.append(.init(host: base, inside: base, mode: .readOnly)) }
+        if isVirtual {
+            // Packages can be installed, and are gone with the sandbox.
+            let isOwn = geteuid() == 0 || access(prefix, W_OK) == 0
+            mounts.append(.init(host: prefix, inside: prefix, mode: isOwn ? .overlay : .readOnly))
+        }
+        return mounts
+    }
+
+    /// How it is started.
+    func door(_ installation: Installation) -> InterpreterSpec.Door {
+        if isLinked {
+            return .fork(
+                profile: .init(
+                    program: "\(installation.programs)/husk-python",
+                    arguments: [
+                        program, "\(installation.kernels)/python", "\(installation.programs)/libhusk-channel.so",
+                    ]))
+        }
+        let start = "import sys; sys.path.insert(0, '\(PythonInstallation.insidePackages)'); "
+            + "from husk_kernel.exec_door import main; main()"
+        return .exec(path: program, arguments: ["-c", start])
+    }
+
+    /// Variables that it needs.
+    var environment: [String] {
+        let path = "/usr/local/bin:/usr/bin:/bin"
+        return ["PATH=\(prefix == "/usr" ? "" : "\(prefix)/bin:")\(path)"] + (isVirtual ? ["VIRTUAL_ENV=\(prefix)"] : [])
+    }
+}

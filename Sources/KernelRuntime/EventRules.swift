@@ -1,0 +1,44 @@
+import InterpreterChannel
+import JupyterProtocol
+
+/// What an interpreter may say, and what becomes of it.
+enum EventRules {
+    /// Where a message of an interpreter goes.
+    enum Destination {
+        case broadcast
+        case reply
+        case input
+        case nowhere
+    }
+
+    private static let events: Set<String> = [
+        "display_data", "update_display_data", "execute_result", "error", "clear_output", "comm_open", "comm_msg",
+        "comm_close",
+    ]
+
+    /// The way of a message, or a violation when no correct interpreter says it: clients believe what they get.
+    static func destination(of message: ChannelMessage) throws(ChannelViolation) -> Destination {
+        for (name, bytes) in [("content", message.content), ("metadata", message.metadata)] {
+            guard case .object? = try? JSONValue(parsing: bytes) else {
+                throw .malformed("\(name) of a \(message.type)")
+            }
+        }
+        if events.contains(message.type) { return .broadcast }
+        switch message.type {
+        case "hello", "done": return .nowhere
+        case "input_request": return .input
+        case "execute_reply", "complete_reply", "inspect_reply", "is_complete_reply", "comm_info_reply",
+            "shutdown_reply":
+            return .reply
+        default: throw .malformed("type")
+        }
+    }
+
+    /// The content of a stream message.
+    static func stream(_ name: String, _ text: [UInt8]) -> [UInt8] {
+        var content = Array("{\"name\":\"\(name)\",\"text\":".utf8)
+        JSONText.append(text, to: &content)
+        content.append(UInt8(ascii: "}"))
+        return content
+    }
+}

@@ -1,0 +1,359 @@
+import EventJournal
+import Glibc
+import InterpreterChannel
+public import JupyterProtocol
+public import KeeperWire
+public import LinuxKit
+
+/// Serves one kernel: requests in, events out, the journal between, until the interpreter's death.
+///
+/// Everything happens on the thread of its event loop.
+public final class KernelServer {
+    /// Where the kernel's parts are.
+    public struct Place: Hashable, Sendable {
+        /// The state directory, an absolute path.
+        public var state: String
+        /// The kernel's name in it.
+        public var kernel: String
+
+        /// Describes a place.
+        public init(state: String, kernel: String) {
+            self.state = state
+            self.kernel = kernel
+        }
+
+        /// The folder of the kernel's journal.
+        public var directory: String { "\(state)/kernels/\(kernel)" }
+    }
+
+    /// Bytes that may wait for slow subscribers before the interpreter is slowed down.
+    private static let backlog = 16 << 20
+    /// Bytes of journal between two snapshots; a ring of several of these always holds one.
+    private static let snapshotInterval = 6 << 20
+
+    /// The kernel's session id, in the header of everything it says.
+    public let session: String
+    /// Which limits bind, and by what.
+    public let limitsInForce: [String]
+    /// The interpreter's pid on the machine.
+    public let interpreterPID: Int32
+    /// Called once, when the kernel has ended and everything it said has been delivered or given up.
+    public var onEnd: ((Death) -> Void)?
+    /// What the dead interpreter left on its standard error before it had said hello.
+    public private(set) var lastWords = ""
+
+    private let place: Place
+    private let loop: EventLoop
+    private let keeper: KeeperConnection
+    private let descriptors: KernelDescriptors
+    private let channel: ServerChannel
+    private let journal: Journal
+    private let publisher: Publisher
+    private var machine: SessionMachine
+    private var frames: MessageAssembler
+    private var sinceSnapshot = 0
+    private var lastFrame: UInt64
+    private var sentCount: UInt64
+    private weak var front: (any KernelFront)?
+    private var death: Death?
+    private var watches: [EventLoop.Watch] = []
+    private var retry: EventLoop.Timer?
+    private var isPumping = false
+    private var hasReportedEnd = false
+
+    /// The descriptors that an earlier server deposited: the listening sockets.
+    public private(set) var deposit: [OwnedDescriptorBox] = []
+
+    // MARK: Start and attach
+
+    /// Starts a kernel.
+    public init(
+        starting order: KernelOrder, in place: Place, ports: JSONValue, keeper: KeeperConnection, loop: EventLoop
+    ) throws {
+        self.place = place
+        self.loop = loop
+        self.keeper = keeper
+        descriptors = try KernelDescriptors()
+        let answer = try keeper.start(order, descriptors: descriptors.numbers)
+        descriptors.releaseWriteEnds()
+        limitsInForce = answer.facts.limits
+        interpreterPID = answer.facts.pid
+        channel = try descriptors.channel(lastFrame: 0)
+        mkdir("\(place.state)/kernels", 0o700)
+        journal = try Journal.create(in: place.directory)
+        publisher = try Publisher(journal, cursorPath: "\(place.directory)/cursor")
+        machine = SessionMachine(ports: ports)
+        frames = MessageAssembler()
+        lastFrame = 0
+        sentCount = 0
+        session = try KernelServer.makeSession(in: place)
+        try journal.write(
+            .leftover, JournalEntry.encode(type: "status", content: Array(#"{"execution_state":"starting"}"#.utf8)))
+    }
+
+    /// Takes over a kernel whose server has gone: the state comes from the journal, the rest from the keeper.
+    public init(attachingTo place: Place, ports: JSONValue, keeper: KeeperConnection, loop: EventLoop) throws {
+        self.place = place
+        self.loop = loop
+        self.keeper = keeper
+        var answer = try keeper.adopt(place.kernel)
+        limitsInForce = answer.facts.limits
+        interpreterPID = answer.facts.pid
+        guard let descriptors = KernelDescriptors(&answer.descriptors) else {
+            throw KernelError(code: "keeper_protocol", "The keeper gave no descriptors.")
+        }
+        self.descriptors = descriptors
+        for index in 6..<(6 + Int(answer.facts.depositCount)) {
+            if let listener = answer.descriptors.take(index) { deposit.append(OwnedDescriptorBox(listener)) }
+        }
+        journal = try Journal.open(in: place.directory)
+        var recovery = SessionRecovery(ports: ports)
+        recovery.read(journal)
+        machine = recovery.machine
+        frames = recovery.frames
+        lastFrame = recovery.lastFrame
+        sentCount = recovery.sentCount
+        channel = try descriptors.channel(lastFrame: recovery.lastFrame)
+        publisher = try Publisher(journal, cursorPath: "\(place.directory)/cursor")
+        session = try KernelServer.readSession(in: place)
+        // What the dead server had decided and not done.
+        let firstUnsent = recovery.sentCount - UInt64(recovery.sends.count) + 1
+        for (index, send) in recovery.sends.enumerated() where firstUnsent + UInt64(index) > channel.placedCount {
+            try channel.send(send.message, request: send.request)
+        }
+        for output in recovery.missing { try perform(output) }
+        if let ended = answer.facts.death { death = ended }
+    }
+
+    /// Begins to serve clients through `front`, which the caller keeps.
+    public func serve(_ front: any KernelFront) throws {
+        self.front = front
+        watches.append(try loop.watch(channel.bell) { [unowned self] _ in channel.silence() })
+        watches.append(try loop.watch(keeper.descriptor) { [unowned self] _ in listenToKeeper() })
+        loop.beforeWaiting = { [unowned self] in pump() }
+    }
+
+    /// Gives the keeper copies of the listening sockets.
+    public func depositListeners(_ numbers: [Int32]) throws {
+        if !numbers.isEmpty { try keeper.send(.deposit(kernel: place.kernel), descriptors: numbers) }
+    }
+
+    // MARK: Clients
+
+    /// Accepts a request. Called by the front.
+    public func submit(_ request: ClientRequest) {
+        guard death == nil || !machine.isDead else { return }
+        var request = request
+        request.number = machine.nextRequestNumber
+        var writer = WireWriter()
+        request.encode(into: &writer)
+        attempt {
+            try record(.request, request: request.number, writer.bytes)
+            try handle(.request(request))
+        }
+    }
+
+    /// Accepts the line that the running cell asked for. Called by the front.
+    public func provideInput(content: [UInt8]) {
+        attempt {
+            try record(.stdin, request: machine.running?.number ?? 0, content)
+            try handle(.stdin(value: content))
+        }
+    }
+
+    /// Interrupts the running cell, if there is one.
+    public func interrupt() {
+        if machine.running != nil { try? keeper.send(.interrupt(kernel: place.kernel)) }
+    }
+
+    /// Ends the kernel; `onEnd` follows.
+    public func end() {
+        if (try? keeper.send(.end(kernel: place.kernel))) == nil { learn(.keeper) }
+    }
+
+    /// Whether a cell runs or waits.
+    public var isBusy: Bool { machine.running != nil }
+
+    // MARK: The turn
+
+    /// Takes in and gives out until there is nothing to do; then the loop may wait.
+    private func pump() {
+        guard !isPumping, !hasReportedEnd else { return }
+        isPumping = true
+        defer { isPumping = false }
+        var isWorking = true
+        while isWorking {
+            isWorking = front?.receive() ?? false
+            attempt {
+                try channel.place()
+                if try readChannel() { isWorking = true }
+            }
+            if let front, publisher.run(to: front, request: { machine.request($0) }) { isWorking = true }
+            if let death, !machine.isDead, !isWorking {
+                conclude(death)
+                isWorking = true
+            }
+        }
+        if machine.isDead, publisher.isDone { return reportEnd() }
+        if !publisher.isDone { retrySoon() }
+    }
+
+    /// Journals and handles what the interpreter says. Returns whether there was anything.
+    private func readChannel() throws -> Bool {
+        var count = 0
+        while count < 256, death != nil || journal.bytesBehind(publisher.cursor) < KernelServer.backlog,
+            let frame = try channel.nextFrame()
+        {
+            count += 1
+            try journal.append(
+                kind: JournalEntry.Kind.frame.rawValue, flags: JournalEntry.flags(frame), frame: frame.number,
+                request: frame.request, payload: frame.payload)
+            lastFrame = frame.number
+            sinceSnapshot += frame.payload.count + 64
+            if let output = try frames.add(frame), case .message(let request, let message) = output {
+                _ = try EventRules.destination(of: message)
+                try handle(.message(request: request, message))
+            }
+        }
+        guard count > 0 else { return false }
+        channel.acknowledge()
+        try snapshotIfDue()
+        return true
+    }
+
+    private func handle(_ input: SessionMachine.Input) throws {
+        for output in machine.handle(input) { try perform(output) }
+    }
+
+    private func perform(_ output: SessionMachine.Output) throws {
+        switch output {
+        case .publish(let type, let request, let content):
+            try record(.publish, request: request, JournalEntry.encode(type: type, content: content))
+        case .reply(let type, let number, let content):
+            let sequence = try record(.reply, request: number, JournalEntry.encode(type: type, content: content))
+            guard let request = machine.request(number) else { return }
+            front?.reply(
+                OutgoingMessage(
+                    sequence: sequence, time: KernelServer.now(), type: type, parentHeader: request.header,
+                    metadata: Array("{}".utf8), content: content, buffers: []), to: request)
+        case .send(let request, let message):
+            sentCount += 1
+            try channel.send(message, request: request)
+        case .interrupt: interrupt()
+        case .end: end()
+        }
+    }
+
+    @discardableResult
+    private func record(_ kind: JournalEntry.Kind, request: UInt64, _ bytes: [UInt8]) throws -> UInt64 {
+        sinceSnapshot += bytes.count + 64
+        return try journal.write(kind, request: request, bytes)
+    }
+
+    private func snapshotIfDue() throws {
+        guard sinceSnapshot > KernelServer.snapshotInterval, frames.isEmpty else { return }
+        sinceSnapshot = 0
+        var writer = WireWriter()
+        writer.append(lastFrame)
+        writer.append(sentCount)
+        machine.encode(into: &writer)
+        try journal.write(.snapshot, writer.bytes)
+    }
+
+    /// A subscriber without room does not ring.
+    private func retrySoon() {
+        guard retry == nil else { return }
+        retry = loop.after(.milliseconds(10)) { [unowned self] in retry = nil }
+    }
+
+    // MARK: Death
+
+    private func listenToKeeper() {
+        do {
+            while let news = try keeper.next() {
+                if news.kernel == place.kernel { learn(news.death) }
+            }
+        } catch {
+            learn(.keeper)
+        }
+    }
+
+    private func learn(_ reason: Death) {
+        if death == nil { death = reason }
+        // Not watched any more: a closed connection is readable for ever.
+        if reason == .keeper, watches.count > 1 { loop.forget(watches.removeLast()) }
+    }
+
+    /// The interpreter is gone and the channel empty: its last words, then the death itself.
+    private func conclude(_ reason: Death) {
+        do {
+            for leftover in descriptors.leftovers() {
+                let content = EventRules.stream(leftover.name, leftover.bytes)
+                try record(
+                    .leftover, request: machine.running?.number ?? 0,
+                    JournalEntry.encode(type: "stream", content: content))
+                if machine.hello == nil { lastWords += String(decoding: leftover.bytes, as: UTF8.self) }
+            }
+            try record(.death, request: 0, KeeperReply.ended(kernel: place.kernel, death: reason).encoded)
+            try handle(.death(reason))
+        } catch {
+            // The journal is full or broken: clients still learn of the death by the process's end.
+            _ = machine.handle(.death(reason))
+        }
+        loop.after(.seconds(5)) { [unowned self] in reportEnd() }
+    }
+
+    private func reportEnd() {
+        guard !hasReportedEnd else { return }
+        hasReportedEnd = true
+        loop.beforeWaiting = nil
+        for watch in watches { loop.forget(watch) }
+        watches = []
+        if let retry { loop.cancel(retry) }
+        unlink("\(place.directory)/cursor")
+        unlink("\(place.directory)/session")
+        journal.remove()
+        try? keeper.send(.end(kernel: place.kernel))
+        onEnd?(death ?? .requested)
+    }
+
+    /// Does something that only a broken interpreter or a full disk can make fail: then the kernel ends.
+    private func attempt(_ body: () throws -> Void) {
+        do {
+            try body()
+        } catch {
+            guard death == nil else { return }
+            death = .violation("\(error)")
+            try? keeper.send(.end(kernel: place.kernel))
+        }
+    }
+
+    // MARK: Session
+
+    private static func makeSession(in place: Place) throws -> String {
+        let digits = Array("0123456789abcdef")
+        let session = String((0..<32).map { _ in digits[Int.random(in: 0..<16)] })
+        let path = "\(place.directory)/session"
+        let file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard file >= 0 else { throw SystemError("open", errno, on: path) }
+        defer { close(file) }
+        guard write(file, session, 32) == 32 else { throw SystemError("write", errno, on: path) }
+        return session
+    }
+
+    private static func readSession(in place: Place) throws -> String {
+        let path = "\(place.directory)/session"
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { throw SystemError("open", errno, on: path) }
+        defer { close(file) }
+        var bytes = [UInt8](repeating: 0, count: 32)
+        guard read(file, &bytes, 32) == 32 else { throw SystemError("read", EIO, on: path) }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private static func now() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
+    }
+}

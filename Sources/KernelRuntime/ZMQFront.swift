@@ -1,0 +1,224 @@
+import Glibc
+public import JupyterProtocol
+public import LinuxKit
+public import Logging
+import ZeroMQ
+
+/// A kernel's five ZeroMQ sockets (Jupyter messaging, "Introduction").
+public final class ZMQFront: KernelFront {
+    /// How long one subscriber without room may hold up the others since anybody last took a message.
+    private static let patience = Duration.seconds(30)
+    /// How long a reply is kept for a client that is on its way back to a restarted server.
+    private static let returnTime = Duration.seconds(30)
+
+    private let kernel: KernelServer
+    private let key: SigningKey
+    private let logger: Logger
+    private let context: ZMQContext
+    private let shell: ZMQSocket
+    private let control: ZMQSocket
+    private let stdin: ZMQSocket
+    private let iopub: ZMQSocket
+    private let heartbeat: ZMQSocket
+    private let loop: EventLoop
+    private let began = ContinuousClock.now
+    private let isResumed: Bool
+    private var replays = ReplayGuard()
+    private var complained: Set<String> = []
+    private var hasSubscriber = false
+    private var blockedSince: ContinuousClock.Instant?
+    private var isLossy = false
+    private var waitingReplies: [(socket: ZMQSocket, frames: [[UInt8]])] = []
+    private var welcomes = 0
+
+    /// Opens the sockets and waits for clients on `loop`.
+    ///
+    /// - Parameter listeners: a listening socket for each of `ConnectionFile.Socket.allCases`, or none with ipc.
+    ///   libzmq closes them.
+    public init(
+        _ kernel: KernelServer, connection: ConnectionFile, key: SigningKey, listeners: [Int32], isResumed: Bool,
+        loop: EventLoop, logger: Logger
+    ) throws {
+        self.kernel = kernel
+        self.key = key
+        self.loop = loop
+        self.isResumed = isResumed
+        self.logger = logger
+        context = try ZMQContext()
+        shell = try ZMQSocket(context, .router)
+        iopub = try ZMQSocket(context, .xpub)
+        stdin = try ZMQSocket(context, .router)
+        control = try ZMQSocket(context, .router)
+        heartbeat = try ZMQSocket(context, .rep)
+        for socket in [shell, stdin, control] {
+            try socket.setRouterHandover(true)
+            try socket.setRouterMandatory(true)
+            try socket.setSendHighWater(0)
+        }
+        // A subscriber of its own gets its welcome even if another one has the same subscription.
+        try iopub.setXPUBVerbose(true)
+        try iopub.setXPUBNoDrop(true)
+        try iopub.setSendHighWater(4096)
+        let sockets: [(ConnectionFile.Socket, ZMQSocket)] = [
+            (.shell, shell), (.iopub, iopub), (.stdin, stdin), (.control, control), (.heartbeat, heartbeat),
+        ]
+        for (index, (name, socket)) in sockets.enumerated() {
+            try socket.setLinger(1000)
+            try socket.setIPv6(connection.ip.contains(":"))
+            try socket.setMaximumFrame(512 << 20)
+            if index < listeners.count { try socket.setListener(listeners[index]) }
+            try socket.bind(connection.endpoint(name))
+        }
+        // The descriptors say only that something may have happened; `receive` looks.
+        for (_, socket) in sockets { _ = try loop.watch(socket.descriptor) { _ in } }
+    }
+
+    /// Closes the sockets; what was sent is still delivered for a second.
+    public func close() {
+        for socket in [shell, control, stdin, iopub, heartbeat] { socket.close() }
+    }
+
+    // MARK: In
+
+    public func receive() -> Bool {
+        var hasReceived = false
+        for (socket, origin) in [(control, ClientRequest.Origin.control), (shell, .shell)] {
+            while let message = next(from: socket) {
+                hasReceived = true
+                if let message = accept(message) { kernel.submit(ClientRequest(message, origin: origin)) }
+            }
+        }
+        while let frames = next(from: stdin) {
+            hasReceived = true
+            if let message = accept(frames), message.header.type == "input_reply" {
+                kernel.provideInput(content: message.content)
+            }
+        }
+        while let frames = next(from: heartbeat) {
+            hasReceived = true
+            _ = try? heartbeat.send(frames)
+        }
+        while let frames = next(from: iopub) {
+            hasReceived = true
+            welcome(frames)
+        }
+        if !waitingReplies.isEmpty { retryReplies() }
+        return hasReceived
+    }
+
+    private func next(from socket: ZMQSocket) -> [[UInt8]]? {
+        switch try? socket.receive() {
+        case .message(let frames): return frames
+        case .oversized:
+            complain(.tooLarge)
+            return next(from: socket)
+        case .nothing, nil: return nil
+        }
+    }
+
+    private func accept(_ frames: [[UInt8]]) -> WireMessage? {
+        do throws(WireMessageError) {
+            let message = try WireMessage(frames: frames, key: key)
+            guard replays.isNew(message.signature) else { throw .replayed }
+            return message
+        } catch {
+            complain(error)
+            return nil
+        }
+    }
+
+    /// Says once of each kind of bad message that it was dropped.
+    private func complain(_ error: WireMessageError) {
+        if complained.insert(error.code).inserted {
+            logger.warning("A message was dropped: \(error). Further ones like it are dropped in silence.")
+        }
+    }
+
+    /// Tells a new subscriber that nothing from here on will be missed (JEP 65).
+    private func welcome(_ frames: [[UInt8]]) {
+        guard let frame = frames.first, frame.first == 1 else { return }
+        hasSubscriber = true
+        let topic = Array(frame.dropFirst())
+        var content = Array("{\"subscription\":".utf8)
+        JSONText.append(topic, to: &content)
+        content.append(UInt8(ascii: "}"))
+        welcomes += 1
+        let header = MessageHeader(
+            id: "\(kernel.session)_w\(welcomes)", session: kernel.session, username: "husk",
+            date: Timestamp.iso8601(microseconds: ZMQFront.now()), type: "iopub_welcome")
+        _ = try? iopub.send(WireMessage(identities: [topic], header: header, content: content).frames(signedWith: key))
+    }
+
+    // MARK: Out
+
+    public func publish(_ message: OutgoingMessage) -> Bool {
+        // After a restart of the server its subscribers are on their way back.
+        if isResumed, !hasSubscriber, began.duration(to: .now) < .seconds(10) { return false }
+        let topic = message.type == "stream" ? "stream" : "kernel.\(kernel.session).\(message.type)"
+        let frames = wire(message, identities: [Array(topic.utf8)]).frames(signedWith: key)
+        if isLossy { try? iopub.setXPUBNoDrop(true) }
+        if (try? iopub.send(frames)) ?? true {
+            blockedSince = nil
+            if isLossy { isLossy = false }
+            return true
+        }
+        if isLossy { return sendLossy(frames) }
+        let since = blockedSince ?? .now
+        blockedSince = since
+        guard since.duration(to: .now) > ZMQFront.patience else { return false }
+        logger.warning(
+            "A subscriber has taken no message for 30 seconds; it may lose messages until it takes them again.")
+        isLossy = true
+        return sendLossy(frames)
+    }
+
+    private func sendLossy(_ frames: [[UInt8]]) -> Bool {
+        try? iopub.setXPUBNoDrop(false)
+        _ = try? iopub.send(frames)
+        return true
+    }
+
+    public func reply(_ message: OutgoingMessage, to request: ClientRequest) {
+        send(message, to: request, over: request.origin == .control ? control : shell)
+    }
+
+    public func askForInput(_ message: OutgoingMessage, of request: ClientRequest) {
+        // A client's shell and stdin sockets have one identity (Jupyter messaging, "Messages on the stdin channel").
+        send(message, to: request, over: stdin)
+    }
+
+    private func send(_ message: OutgoingMessage, to request: ClientRequest, over socket: ZMQSocket) {
+        let frames = wire(message, identities: request.identities).frames(signedWith: key)
+        do {
+            _ = try socket.send(frames)
+        } catch {
+            // The client is gone; after a restart of the server it is on its way back.
+            if isResumed, began.duration(to: .now) < ZMQFront.returnTime {
+                waitingReplies.append((socket, frames))
+                loop.after(.milliseconds(50)) {}
+            }
+        }
+    }
+
+    private func retryReplies() {
+        waitingReplies.removeAll { waiting in (try? waiting.socket.send(waiting.frames)) != nil }
+        if began.duration(to: .now) > ZMQFront.returnTime { waitingReplies = [] }
+        if !waitingReplies.isEmpty { loop.after(.milliseconds(50)) {} }
+    }
+
+    private func wire(_ message: OutgoingMessage, identities: [[UInt8]]) -> WireMessage {
+        WireMessage(
+            identities: identities,
+            header: MessageHeader(
+                id: "\(kernel.session)_\(message.sequence)", session: kernel.session, username: "husk",
+                date: Timestamp.iso8601(microseconds: message.time), type: message.type),
+            parentHeader: message.parentHeader, metadata: message.metadata, content: message.content,
+            buffers: message.buffers)
+    }
+
+    private static func now() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
+    }
+}
