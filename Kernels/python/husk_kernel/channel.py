@@ -1,0 +1,189 @@
+"""The interpreter's end of the channel, by way of the C library."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import json
+import os
+import struct
+from dataclasses import dataclass, field
+from typing import Any
+
+REQUESTS_BELL = 5
+"""The descriptor that is readable when a request waits."""
+
+_MAXIMUM_PAYLOAD = 65_536
+
+
+class _Frame(ctypes.Structure):
+    _fields_ = [
+        ("number", ctypes.c_uint64),
+        ("request", ctypes.c_uint64),
+        ("length", ctypes.c_uint32),
+        ("more", ctypes.c_uint32),
+    ]
+
+
+@dataclass(slots=True)
+class Message:
+    """One message of the server: a client's request, or an answer to a question of ours."""
+
+    request: int
+    type: str
+    header: dict[str, Any]
+    metadata: dict[str, Any]
+    content: dict[str, Any]
+    buffers: list[bytes] = field(default_factory=list)
+
+
+def encode(kind: str, metadata: bytes, content: bytes, buffers: list[bytes]) -> bytes:
+    """Put the parts of a message together: count, lengths, parts."""
+    parts = [kind.encode(), b"", metadata, content, *buffers]
+    return b"".join(
+        [struct.pack(f"<I{len(parts)}I", len(parts), *(len(part) for part in parts)), *parts]
+    )
+
+
+def decode(data: bytes, request: int) -> Message:
+    """Take the parts of a message apart."""
+    (count,) = struct.unpack_from("<I", data)
+    lengths = struct.unpack_from(f"<{count}I", data, 4)
+    position = 4 + 4 * count
+    parts = []
+    for length in lengths:
+        parts.append(data[position : position + length])
+        position += length
+    header, metadata, content = (json.loads(part or b"{}") for part in parts[1:4])
+    return Message(request, parts[0].decode(), header, metadata, content, parts[4:])
+
+
+def to_json(value: Any) -> bytes:
+    """Encode as JSON that every client reads: no NaN, and what JSON cannot hold as its representation."""
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_plain).encode()
+    except (ValueError, UnicodeEncodeError):
+        return json.dumps(_finite(value), default=_plain).encode()
+
+
+def _plain(value: Any) -> Any:
+    for name in ("tolist", "isoformat"):
+        convert = getattr(value, name, None)
+        if callable(convert):
+            return convert()
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        import base64
+
+        return base64.b64encode(bytes(value)).decode()
+    if isinstance(value, (set, frozenset, tuple)):
+        return list(value)
+    return repr(value)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return repr(value)
+    if isinstance(value, dict):
+        return {str(key): _finite(member) for key, member in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(member) for member in value]
+    return value
+
+
+class Channel:
+    """Sends events and receives requests. The library is loaded at once, the channel opened later."""
+
+    def __init__(self, library: str) -> None:
+        """Load the library at a path."""
+        self._library = lib = ctypes.CDLL(library)
+        self._write = lib.husk_channel_write
+        self._write.argtypes = [ctypes.c_uint64, ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t]
+        self._write.restype = ctypes.c_int64
+        self._send = lib.husk_channel_send
+        self._send.argtypes = [ctypes.c_uint64, ctypes.c_char_p, ctypes.c_size_t]
+        self._flush = lib.husk_channel_flush
+        self._drain = lib.husk_channel_drain
+        self._drain.argtypes = [ctypes.c_int]
+        self._receive = lib.husk_channel_receive
+        self._receive.argtypes = [ctypes.POINTER(_Frame), ctypes.c_char_p, ctypes.c_size_t]
+        self.attribute = lib.husk_channel_attribute
+        self.attribute.argtypes = [ctypes.c_uint64]
+        self.attribute.restype = None
+        self._frame = _Frame()
+        self._payload = ctypes.create_string_buffer(_MAXIMUM_PAYLOAD)
+        self._partial: list[bytes] = []
+
+    def open(self) -> None:
+        """Map the channel and start the thread that empties the pipes on descriptors 1 and 2."""
+        _check(self._library.husk_channel_open())
+        _check(self._library.husk_channel_start())
+
+    def write(self, request: int, stream: int, data: bytes) -> None:
+        """Write UTF-8 text of stdout (1) or stderr (2)."""
+        count = len(data)
+        while True:
+            taken = self._write(request, stream, data, len(data))
+            if taken == len(data):
+                return
+            if taken < 0:
+                # The handler of the signal has run on the way back here.
+                if taken != -errno.EINTR:
+                    raise OSError(-taken, os.strerror(-taken))
+            else:
+                data = data[taken:]
+                count -= taken
+
+    def flush(self) -> None:
+        """Publish gathered text."""
+        while self._flush() == -errno.EINTR:
+            pass
+
+    def finish_output(self) -> None:
+        """Publish everything that has been written anywhere, for the end of a cell."""
+        while self._drain(1) == -errno.EINTR:
+            pass
+
+    def send(
+        self,
+        request: int,
+        kind: str,
+        content: dict[str, Any],
+        metadata: dict[str, Any] | None = None,
+        buffers: list[Any] | None = None,
+    ) -> None:
+        """Send an event or a reply, behind all text so far."""
+        parts = [bytes(memoryview(part).cast("B")) for part in buffers or ()]
+        data = encode(kind, to_json(metadata) if metadata else b"{}", to_json(content), parts)
+        while (outcome := self._send(request, data, len(data))) == -errno.EINTR:
+            pass
+        # A forked child has no channel: what it displays is lost, as its parent's state is not its own.
+        if outcome < 0 and outcome != -errno.ENOTCONN:
+            raise OSError(-outcome, os.strerror(-outcome))
+
+    def receive(self) -> Message | None:
+        """Return the next whole message of the server, if there is one."""
+        frame = self._frame
+        while (found := self._receive(frame, self._payload, _MAXIMUM_PAYLOAD)) == 1:
+            data = ctypes.string_at(self._payload, frame.length)
+            if frame.more:
+                self._partial.append(data)
+                continue
+            if self._partial:
+                data = b"".join([*self._partial, data])
+                self._partial = []
+            return decode(data, frame.request)
+        _check(found)
+        return None
+
+    @staticmethod
+    def silence() -> None:
+        """Silence the bell; look for requests after this, not before."""
+        try:
+            os.read(REQUESTS_BELL, 8)
+        except BlockingIOError:
+            pass
+
+
+def _check(outcome: int) -> None:
+    if outcome < 0:
+        raise OSError(-outcome, os.strerror(-outcome))

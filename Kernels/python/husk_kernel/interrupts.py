@@ -1,0 +1,50 @@
+"""What SIGINT does, depending on what the interpreter is doing."""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+import signal
+from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .kernel import Kernel
+
+_LOOP_FILES = (asyncio.__path__[0], selectors.__file__, __file__.rpartition("/")[0])
+
+
+class Interrupts:
+    """Turns SIGINT into KeyboardInterrupt in the code that runs, or into the end of the wait of a cell."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        """Handle SIGINT for a kernel."""
+        self._kernel = kernel
+
+    def install(self) -> None:
+        """Take SIGINT over. Without user code running it does nothing, and does not reach the next cell."""
+        signal.signal(signal.SIGINT, self._handle)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        kernel = self._kernel
+        if not kernel.is_running:
+            return
+        kernel.was_interrupted = True
+        task = kernel.cell_task
+        if task is not None and _is_loop_waiting(frame):
+            # The loop sits in its selector: cancelling alone would be noticed when it next wakes by itself.
+            kernel.loop.call_soon_threadsafe(task.cancel)
+            return
+        raise KeyboardInterrupt
+
+
+def _is_loop_waiting(frame: FrameType | None) -> bool:
+    """Whether no frame of the user's stands above the kernel's own loop."""
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if frame.f_code.co_name == "run_forever":
+            return True
+        if not name.startswith(_LOOP_FILES):
+            return False
+        frame = frame.f_back
+    return False

@@ -1,0 +1,354 @@
+"""The kernel: takes requests from the channel, one at a time, and runs them."""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+import contextvars
+import getpass
+import os
+import platform
+import select
+import sys
+from collections import deque
+from typing import Any
+
+from . import __version__, comms
+from .channel import REQUESTS_BELL, Channel, Message
+from .completion import complete, inspect
+from .interrupts import Interrupts
+from .shell import ZMQInteractiveShell
+from .streams import OutStream
+
+_request: contextvars.ContextVar[int] = contextvars.ContextVar("husk_request", default=0)
+
+
+class StdinNotImplementedError(NotImplementedError):
+    """The client cannot be asked for input."""
+
+
+class Kernel:
+    """One interpreter. Made warm, before a fork; `serve` is its life after it."""
+
+    def __init__(self, channel: Channel) -> None:
+        """Make the shell, and put nothing in motion."""
+        self.channel = channel
+        self.pid = 0
+        self.is_serving = False
+        self.is_running = False
+        self.is_silent = False
+        self.was_interrupted = False
+        self.cell_task: asyncio.Task[Any] | None = None
+        self._current = Message(0, "", {}, {}, {})
+        self._messages: deque[Message] = deque()
+        self._shut_down = False
+        self.loop: asyncio.AbstractEventLoop
+        self.comm_manager = comms.install(self)
+        self.shell = ZMQInteractiveShell(self)
+        ZMQInteractiveShell._instance = self.shell
+        self._interrupts = Interrupts(self)
+
+    # -- what libraries look for in ipykernel's kernel -----------------------------------------------
+
+    def get_parent(self, channel: str | None = None) -> dict[str, Any]:
+        """Return the message that is being handled."""
+        message = self._current
+        return {
+            "header": message.header,
+            "parent_header": {},
+            "metadata": message.metadata,
+            "content": message.content,
+            "msg_id": message.header.get("msg_id", ""),
+            "msg_type": message.type,
+        }
+
+    def set_parent(self, ident: Any, parent: dict[str, Any], channel: str = "shell") -> None:
+        """Accept what ipykernel accepts; attribution follows the cell by itself."""
+
+    @property
+    def _parent_ident(self) -> dict[str, bytes]:
+        return {"shell": b"", "control": b""}
+
+    # -- events ----------------------------------------------------------------------------------------
+
+    def request_number(self) -> int:
+        """Return the request that the caller's output belongs to: its task's, or the latest cell's."""
+        return _request.get() or self._current.request
+
+    def send(
+        self,
+        kind: str,
+        content: dict[str, Any],
+        metadata: dict[str, Any] | None = None,
+        buffers: list[Any] | None = None,
+    ) -> None:
+        """Send an event that belongs to the caller's cell."""
+        if self.is_serving:
+            self.channel.send(self.request_number(), kind, content, metadata, buffers)
+
+    # -- life ------------------------------------------------------------------------------------------
+
+    def serve(self) -> int:
+        """Handle requests until the server asks for the end. Returns the exit status."""
+        self.pid = os.getpid()
+        self.channel.open()
+        self.is_serving = True
+        sys.stdout = sys.__stdout__ = OutStream(self, 1, "stdout")
+        sys.stderr = sys.__stderr__ = OutStream(self, 2, "stderr")
+        sys.stdin = open(0, closefd=False)  # noqa: SIM115 - it lives as long as the process
+        self._patch_input()
+        session = os.environ.get("JPY_SESSION_NAME")
+        if session:
+            self.shell.user_ns["__session__"] = session
+        self.shell.apply_environment()
+        self._interrupts.install()
+        self.loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(self.loop)
+        self.loop.add_reader(REQUESTS_BELL, self._take_requests)
+        self.channel.send(0, "hello", self._hello())
+        # A request may have been placed before the bell was watched.
+        self.loop.call_soon(self._take_requests)
+        while not self._shut_down:
+            try:
+                self.loop.run_forever()
+            except KeyboardInterrupt:
+                # It came out of a task that a cell left behind; the kernel goes on.
+                continue
+        self.shell.atexit_operations()
+        return 0
+
+    def _hello(self) -> dict[str, Any]:
+        version = platform.python_version()
+        from IPython.core.release import version as ipython
+
+        return {
+            "protocol": 1,
+            "implementation": "husk",
+            "implementation_version": __version__,
+            "banner": f"Python {version} with IPython {ipython}, in a husk",
+            "help_links": [
+                {"text": "Python Reference", "url": "https://docs.python.org/3/"},
+                {"text": "IPython Reference", "url": "https://ipython.org/documentation.html"},
+            ],
+            "language_info": {
+                "name": "python",
+                "version": version,
+                "mimetype": "text/x-python",
+                "file_extension": ".py",
+                "pygments_lexer": "ipython3",
+                "codemirror_mode": {"name": "ipython", "version": 3},
+                "nbconvert_exporter": "python",
+            },
+        }
+
+    def _take_requests(self) -> None:
+        self.channel.silence()
+        while (message := self.channel.receive()) is not None:
+            self._messages.append(message)
+        self._work()
+
+    def _work(self) -> None:
+        while self._messages and self.cell_task is None and not self._shut_down:
+            self._handle(self._messages.popleft())
+
+    def _handle(self, message: Message) -> None:
+        self._current = message
+        _request.set(message.request)
+        self.channel.attribute(message.request)
+        if message.type == "execute_request":
+            return self._execute(message)
+        handler = getattr(self, f"_{message.type}", None)
+        if handler is None:
+            return None
+        try:
+            kind, content = handler(message)
+        except Exception as error:
+            kind = message.type.replace("_request", "_reply")
+            if kind == message.type:
+                kind = "done"
+            content = {
+                "status": "error",
+                "ename": type(error).__name__,
+                "evalue": str(error),
+                "traceback": [],
+            }
+        self._reply(message, kind, content)
+        return None
+
+    def _reply(self, message: Message, kind: str, content: dict[str, Any]) -> None:
+        self.channel.finish_output()
+        self.channel.send(message.request, kind, content)
+
+    # -- requests other than cells ---------------------------------------------------------------------
+
+    def _complete_request(self, message: Message) -> tuple[str, dict[str, Any]]:
+        code = message.content.get("code", "")
+        position = message.content.get("cursor_pos")
+        position = len(code) if position is None else position
+        return "complete_reply", complete(self.shell, code, position)
+
+    def _inspect_request(self, message: Message) -> tuple[str, dict[str, Any]]:
+        content = message.content
+        code = content.get("code", "")
+        return "inspect_reply", inspect(
+            self.shell,
+            code,
+            content.get("cursor_pos", len(code)),
+            content.get("detail_level", 0),
+            content.get("omit_sections", ()),
+        )
+
+    def _is_complete_request(self, message: Message) -> tuple[str, dict[str, Any]]:
+        manager = self.shell.input_transformer_manager
+        status, indent = manager.check_complete(message.content.get("code", ""))
+        reply = {"status": status}
+        if status == "incomplete":
+            reply["indent"] = " " * (indent or 0)
+        return "is_complete_reply", reply
+
+    def _comm_info_request(self, message: Message) -> tuple[str, dict[str, Any]]:
+        wanted = message.content.get("target_name")
+        found = {
+            key: {"target_name": item.target_name}
+            for key, item in self.comm_manager.comms.items()
+            if wanted in (None, "", item.target_name)
+        }
+        return "comm_info_reply", {"status": "ok", "comms": found}
+
+    def _comm(self, message: Message) -> tuple[str, dict[str, Any]]:
+        whole = {
+            "header": message.header,
+            "metadata": message.metadata,
+            "content": message.content,
+            "buffers": [memoryview(part) for part in message.buffers],
+        }
+        getattr(self.comm_manager, message.type)(None, None, whole)
+        return "done", {}
+
+    _comm_open = _comm_msg = _comm_close = _comm
+
+    def _shutdown_request(self, message: Message) -> tuple[str, dict[str, Any]]:
+        self._shut_down = True
+        self.loop.stop()
+        return "shutdown_reply", {"status": "ok"}
+
+    # -- cells -----------------------------------------------------------------------------------------
+
+    def _execute(self, message: Message) -> None:
+        shell = self.shell
+        content = message.content
+        code = content.get("code", "")
+        self.is_silent = bool(content.get("silent", False))
+        stores = bool(content.get("store_history", not self.is_silent)) and not self.is_silent
+        shell.execution_count = content.get("execution_count", 0)
+        shell.last_error = None
+        self.was_interrupted = False
+        options = {
+            "store_history": stores,
+            "silent": self.is_silent,
+            "cell_id": (message.metadata or {}).get("cellId"),
+        }
+        try:
+            self.is_running = True
+            transformed, failure = code, None
+            try:
+                transformed = shell.transform_cell(code)
+            except Exception:
+                failure = sys.exc_info()
+            if shell.should_run_async(
+                code, transformed_cell=transformed, preprocessing_exc_tuple=failure
+            ):
+                self.cell_task = self.loop.create_task(
+                    self._run_async(message, code, transformed, failure, options)
+                )
+                return
+            shell.run_cell(code, **options)
+        except BaseException as error:  # the shell shows errors itself; this is an interrupt between
+            self._show_escaped(error)
+        self._finish(message)
+
+    async def _run_async(
+        self, message: Message, code: str, transformed: str, failure: Any, options: dict[str, Any]
+    ) -> None:
+        shell = self.shell
+        try:
+            result = await shell.run_cell_async(
+                code, transformed_cell=transformed, preprocessing_exc_tuple=failure, **options
+            )
+            shell.events.trigger("post_execute")
+            if not options["silent"]:
+                shell.events.trigger("post_run_cell", result)
+        except BaseException as error:
+            self._show_escaped(error)
+        self.cell_task = None
+        self._finish(message)
+        self.loop.call_soon(self._work)
+
+    def _show_escaped(self, error: BaseException) -> None:
+        if self.shell.last_error is None:
+            self.is_running = False
+            self.shell.showtraceback((type(error), error, error.__traceback__))
+
+    def _finish(self, message: Message) -> None:
+        shell = self.shell
+        content = message.content
+        # Expressions are the user's code too, but their errors are part of the reply.
+        expressions = {}
+        if shell.last_error is None:
+            try:
+                expressions = shell.user_expressions(content.get("user_expressions") or {})
+            except KeyboardInterrupt:
+                pass
+        self.is_running = False
+        reply: dict[str, Any] = {
+            "execution_count": content.get("execution_count", 0),
+            "user_expressions": expressions,
+            "payload": shell.payload_manager.read_payload(),
+        }
+        shell.payload_manager.clear_payload()
+        if shell.last_error is None:
+            reply["status"] = "ok"
+        else:
+            reply.update(shell.last_error, status="error")
+        self._reply(message, "execute_reply", reply)
+
+    # -- input -----------------------------------------------------------------------------------------
+
+    def _patch_input(self) -> None:
+        builtins.input = self.raw_input
+        getpass.getpass = self.getpass
+        self.shell.raw_input_original = self.raw_input
+
+    def raw_input(self, prompt: object = "") -> str:
+        """Ask the client for a line."""
+        return self._ask(str(prompt), False)
+
+    def getpass(self, prompt: object = "Password: ", stream: Any = None) -> str:
+        """Ask the client for a line that it does not show."""
+        return self._ask(str(prompt), True)
+
+    def _ask(self, prompt: str, is_password: bool) -> str:
+        message = self._current
+        if not message.content.get("allow_stdin", False):
+            raise StdinNotImplementedError(
+                "raw_input was called, but this frontend does not support input requests."
+            )
+        self.channel.finish_output()
+        self.channel.send(
+            message.request, "input_request", {"prompt": prompt, "password": is_password}
+        )
+        bell = select.poll()
+        bell.register(REQUESTS_BELL, select.POLLIN)
+        while True:
+            answer = self.channel.receive()
+            if answer is None:
+                # A signal ends the wait: the handler raises.
+                bell.poll()
+                self.channel.silence()
+                continue
+            if answer.type == "input_reply":
+                value = str(answer.content.get("value", ""))
+                if value == "\x04":
+                    raise EOFError
+                return value
+            self._messages.append(answer)

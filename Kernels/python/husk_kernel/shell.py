@@ -1,0 +1,241 @@
+"""IPython's shell, speaking through the kernel."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from IPython.core import page, payloadpage
+from IPython.core.application import ProfileDir
+from IPython.core.displayhook import DisplayHook
+from IPython.core.displaypub import DisplayPublisher
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.payload import PayloadManager
+from traitlets import Any as AnyTrait
+from traitlets import observe
+
+if TYPE_CHECKING:
+    from .kernel import Kernel
+
+
+class KernelDisplayHook(DisplayHook):
+    """Results of cells."""
+
+    kernel = AnyTrait()
+
+    def quiet(self) -> bool:
+        return self.kernel.is_silent or super().quiet()
+
+    def start_displayhook(self) -> None:
+        self._data: dict[str, Any] = {}
+        self._metadata: dict[str, Any] = {}
+
+    def write_output_prompt(self) -> None:
+        """Show no prompt: clients have their own."""
+
+    def write_format_data(self, format_dict: dict[str, Any], md_dict: dict[str, Any] | None = None) -> None:
+        self._data = format_dict
+        self._metadata = md_dict or {}
+
+    def finish_displayhook(self) -> None:
+        if self._data:
+            self.kernel.send(
+                "execute_result",
+                {
+                    "execution_count": self.prompt_count,
+                    "data": encode_images(self._data),
+                    "metadata": self._metadata,
+                },
+            )
+        self._data = {}
+
+
+class KernelDisplayPublisher(DisplayPublisher):
+    """Everything that is displayed beside results."""
+
+    kernel = AnyTrait()
+
+    def publish(
+        self,
+        data: dict[str, Any],
+        metadata: dict[str, Any] | None = None,
+        *,
+        transient: dict[str, Any] | None = None,
+        update: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        if self.shell is not None and self.is_publishing_captured(data, metadata, transient, update):
+            return
+        content = {
+            "data": encode_images(data),
+            "metadata": metadata or {},
+            "transient": transient or {},
+        }
+        kind = "update_display_data" if update else "display_data"
+        for hook in self._hooks:
+            message = hook({"header": {"msg_type": kind}, "content": content})
+            if message is None:
+                return
+        self.kernel.send(kind, content)
+
+    def is_publishing_captured(
+        self, data: Any, metadata: Any, transient: Any, update: bool
+    ) -> bool:
+        """Leave what `%%capture` wants to it."""
+        if not getattr(self, "_is_publishing", False) and self.shell.display_pub is not self:
+            return False
+        return False
+
+    def clear_output(self, wait: bool = False) -> None:
+        content = {"wait": wait}
+        for hook in self._hooks:
+            if hook({"header": {"msg_type": "clear_output"}, "content": content}) is None:
+                return
+        self.kernel.send("clear_output", content)
+
+    @property
+    def _hooks(self) -> list[Any]:
+        if not hasattr(self, "_hook_list"):
+            self._hook_list: list[Any] = []
+        return self._hook_list
+
+    def register_hook(self, hook: Any) -> None:
+        """Let a hook see, change or stop every message; ipywidgets' Output needs it."""
+        self._hooks.append(hook)
+
+    def unregister_hook(self, hook: Any) -> bool:
+        try:
+            self._hooks.remove(hook)
+        except ValueError:
+            return False
+        return True
+
+
+def encode_images(data: dict[str, Any]) -> dict[str, Any]:
+    """Encode binary representations, such as PNG, as Jupyter wants them."""
+    if not any(isinstance(value, bytes) for value in data.values()):
+        return data
+    from base64 import b64encode
+
+    return {
+        key: b64encode(value).decode() if isinstance(value, bytes) else value
+        for key, value in data.items()
+    }
+
+
+class ZMQInteractiveShell(InteractiveShell):
+    """The shell under the name by which rich, pandas and others recognise a notebook."""
+
+    displayhook_class = KernelDisplayHook
+    display_pub_class = KernelDisplayPublisher
+    kernel = AnyTrait()
+    keepkernel_on_exit = None
+
+    def __init__(self, kernel: Kernel) -> None:
+        """Make the shell without touching the disk: it is made once, outside every sandbox."""
+        self._kernel_to_be = kernel
+        super().__init__(
+            ipython_dir="/home/user/.ipython",
+            profile_dir=ProfileDir(),
+            user_module=sys.modules.get("__main__"),
+            kernel=kernel,
+        )
+        self.displayhook.kernel = kernel
+        self.display_pub.kernel = kernel
+        self.last_error: dict[str, Any] | None = None
+
+    # The traits' defaults of a terminal do not suit a client with its own prompt.
+    def _autoindent_default(self) -> bool:
+        return False
+
+    @observe("ipython_dir")
+    def _ipython_dir_changed(self, change: Any) -> None:
+        """Make no folder yet."""
+
+    def init_environment(self) -> None:
+        """Leave the environment to `apply_environment`, which runs inside the sandbox."""
+
+    def apply_environment(self) -> None:
+        """Say to programs what a client can show: colours, no pager."""
+        os.environ["TERM"] = "xterm-color"
+        for name in ("CLICOLOR", "FORCE_COLOR", "CLICOLOR_FORCE"):
+            os.environ.setdefault(name, "1")
+        for name in ("PAGER", "GIT_PAGER"):
+            os.environ[name] = "cat"
+        os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+        try:
+            self.profile_dir.location = os.path.join(self.ipython_dir, "profile_default")
+        except OSError:
+            pass
+
+    def init_virtualenv(self) -> None:
+        """Do nothing: the interpreter started as the environment's own."""
+
+    def init_hooks(self) -> None:
+        super().init_hooks()
+        self.set_hook("show_in_pager", page.as_hook(payloadpage.page), 99)
+
+    def init_payload(self) -> None:
+        self.payload_manager = PayloadManager(parent=self)
+        self.configurables.append(self.payload_manager)
+
+    def system_piped_or_raw(self, command: str) -> None:
+        self.system_piped(self.var_expand(command, depth=1))
+
+    system = InteractiveShell.system_piped
+
+    def ask_exit(self) -> None:
+        """Ask the client to end the kernel; `exit` and `quit` call it."""
+        self.payload_manager.write_payload({"source": "ask_exit", "keepkernel": False})
+
+    @property
+    def exit_now(self) -> bool:
+        return False
+
+    @exit_now.setter
+    def exit_now(self, value: bool) -> None:
+        if value:
+            self.ask_exit()
+
+    def set_next_input(self, text: str, replace: bool = False) -> None:
+        self.payload_manager.write_payload(
+            {"source": "set_next_input", "text": text, "replace": replace}
+        )
+
+    def showtraceback(self, exc_tuple: Any = None, *args: Any, **kwargs: Any) -> None:
+        """Show a cancelled cell as what it is for its user: an interrupt."""
+        kind, value, trace = self._get_exc_info(exc_tuple)
+        if kind is asyncio.CancelledError and self.kernel.was_interrupted:
+            exc_tuple = (KeyboardInterrupt, KeyboardInterrupt(), trace)
+        super().showtraceback(exc_tuple, *args, **kwargs)
+
+    def _showtraceback(self, etype: type[BaseException], evalue: BaseException, stb: list[str]) -> None:
+        self.kernel.channel.flush()
+        self.last_error = {
+            "ename": etype.__name__,
+            "evalue": str(evalue),
+            "traceback": stb if isinstance(stb, list) else stb.splitlines(),
+        }
+        self.kernel.send("error", self.last_error)
+
+    def enable_gui(self, gui: str | None = None) -> None:
+        """Accept every toolkit's name: there is no screen inside."""
+
+    def init_magics(self) -> None:
+        super().init_magics()
+        self.register_magic_function(_clear, magic_name="clear")
+
+    def get_parent(self) -> dict[str, Any]:
+        return self.kernel.get_parent()
+
+    def set_parent(self, parent: dict[str, Any]) -> None:
+        self.kernel.set_parent(None, parent)
+
+
+def _clear(line: str) -> None:
+    """Clear the cell's output."""
+    from IPython.display import clear_output
+
+    clear_output()

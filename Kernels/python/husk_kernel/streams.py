@@ -1,0 +1,88 @@
+"""sys.stdout and sys.stderr of a kernel."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .kernel import Kernel
+
+
+class _Bytes(io.RawIOBase):
+    """The binary layer: `sys.stdout.buffer`."""
+
+    def __init__(self, stream: OutStream) -> None:
+        self._stream = stream
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    def write(self, data: Any) -> int:
+        view = bytes(data)
+        self._stream.write_bytes(view)
+        return len(view)
+
+    def flush(self) -> None:
+        if not self.closed:
+            self._stream.flush()
+
+
+class OutStream(io.TextIOBase):
+    """Text that goes to the client, attributed to the cell that printed it."""
+
+    encoding = "UTF-8"
+    errors = "backslashreplace"
+    newlines = None
+
+    def __init__(self, kernel: Kernel, number: int, name: str) -> None:
+        """Make the stream for descriptor 1 or 2."""
+        self._kernel = kernel
+        self._number = number
+        self.name = f"<{name}>"
+        self.mode = "w"
+        self.buffer = _Bytes(self)
+        self._channel_write = kernel.channel.write
+
+    def write(self, text: str) -> int:
+        """Write text; it is shown in bursts, at the latest after 20 ms."""
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        if text:
+            self._channel_write(
+                self._kernel.request_number(), self._number, text.encode("utf-8", "backslashreplace")
+            )
+        return len(text)
+
+    def write_bytes(self, data: bytes) -> None:
+        """Write bytes as they are."""
+        if data:
+            self._channel_write(self._kernel.request_number(), self._number, data)
+
+    def flush(self) -> None:
+        """Show what has been written."""
+        self._kernel.channel.flush()
+
+    def fileno(self) -> int:
+        """Return the descriptor; what is written to it is shown too, in order."""
+        return self._number
+
+    def writable(self) -> bool:
+        return True
+
+    def isatty(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        """Do nothing: a cell that closes its output must not silence the next one."""
+
+    def _is_master_process(self) -> bool:
+        import os
+
+        return os.getpid() == self._kernel.pid
+
+    def set_parent(self, parent: dict[str, Any]) -> None:
+        """Accept what ipykernel's streams accept; attribution follows the cell by itself."""
