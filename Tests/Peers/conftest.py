@@ -1,0 +1,150 @@
+"""Fixtures: an installed kernelspec, kernels that are ended after each test, and their clients."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from jupyter_client.kernelspec import KernelSpecManager
+
+from peers.husk import BINARIES, PEER_KERNEL, PYTHON, SECOND_PYTHON, Husk
+from peers.kernel import Kernel
+from peers.processes import keeper_of
+from peers.waiting import wait_until
+from peers.wire import Client
+
+StartKernel = Callable[..., Kernel]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """On another kernel, leaves out what only Husk promises."""
+    if PEER_KERNEL is None:
+        return
+    reason = pytest.mark.skip(reason=f"{PEER_KERNEL} does not promise this")
+    for item in items:
+        if item.get_closest_marker("husk"):
+            item.add_marker(reason)
+
+
+@pytest.fixture(scope="session")
+def base() -> Iterator[Path]:
+    """A folder with a short path: unix sockets live in it."""
+    folder = Path(tempfile.mkdtemp(prefix="husk-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def husk(base: Path) -> Iterator[Husk]:
+    """Husk, with a state directory of this session's own."""
+    if PEER_KERNEL is None:
+        missing = [path for path in (BINARIES / "husk", PYTHON) if not path.exists()]
+        if missing:
+            pytest.exit(f"make build makes what is missing: {missing[0]}", returncode=2)
+    state = base / "state"
+    yield Husk(state)
+    end_keeper(state)
+
+
+def end_keeper(state: Path) -> None:
+    """Ends the keeper of a state directory, and with it whatever a failed test left running."""
+    keeper = keeper_of(state)
+    if keeper is None:
+        return
+    os.kill(keeper, signal.SIGKILL)
+    wait_until(lambda: keeper_of(state) is None, 5, "end of the keeper")
+
+
+@pytest.fixture(scope="session")
+def jupyter_path(husk: Husk, base: Path) -> Path:
+    """A JUPYTER_PATH with `husk-python`, and `husk-second` when there is a second CPython."""
+    prefix = base / "prefix"
+    specs = [("husk-python", PYTHON)]
+    if SECOND_PYTHON.exists():
+        specs.append(("husk-second", SECOND_PYTHON))
+    for name, python in specs:
+        done = husk.run("install", "--prefix", prefix, "--name", name, "--python", python)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr == ""
+    return prefix / "share/jupyter"
+
+
+@pytest.fixture(scope="session")
+def kernel_name() -> str:
+    """Name of the kernelspec under test."""
+    return PEER_KERNEL or "husk-python"
+
+
+@pytest.fixture(scope="session")
+def jupyter_environment(request: pytest.FixtureRequest, husk: Husk) -> Iterator[dict[str, str]]:
+    """Makes this process, and what it starts, find the kernelspec under test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HUSK_STATE", str(husk.state))
+        patch.setenv("IPYTHONDIR", str(husk.state.parent / "ipython"))
+        if PEER_KERNEL is None:
+            patch.setenv("JUPYTER_PATH", str(request.getfixturevalue("jupyter_path")))
+        yield dict(os.environ)
+
+
+@pytest.fixture(scope="session")
+def kernel_command(kernel_name: str, jupyter_environment: dict[str, str]) -> list[str]:
+    """Command line of the kernelspec under test."""
+    command = list(KernelSpecManager().get_kernel_spec(kernel_name).argv)
+    if command[0] in ("python", "python3"):
+        command[0] = sys.executable
+    return command
+
+
+@pytest.fixture
+def start_kernel(
+    kernel_command: list[str], jupyter_environment: dict[str, str], tmp_path: Path
+) -> Iterator[StartKernel]:
+    """Starts kernels, with more options if wanted, that end with the test."""
+    started: list[Kernel] = []
+
+    def start(*options: str, env: dict[str, str] | None = None, **settings: object) -> Kernel:
+        environment = jupyter_environment | (env or {})
+        kernel = Kernel([*kernel_command, *options], tmp_path, environment, **settings)
+        started.append(kernel)
+        return kernel
+
+    yield start
+    for kernel in started:
+        kernel.stop()
+
+
+@pytest.fixture
+def kernel(start_kernel: StartKernel) -> Kernel:
+    """A fresh kernel."""
+    return start_kernel()
+
+
+@pytest.fixture
+def client(kernel: Kernel) -> Client:
+    """A client of a fresh kernel, that has heard it."""
+    return kernel.client()
+
+
+@pytest.fixture(scope="module")
+def shared_kernel(
+    kernel_command: list[str],
+    jupyter_environment: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Kernel]:
+    """One kernel for the tests of a module that leave it as they found it."""
+    with Kernel(kernel_command, tmp_path_factory.mktemp("kernel"), jupyter_environment) as kernel:
+        yield kernel
+
+
+@pytest.fixture
+def shared(shared_kernel: Kernel) -> Iterator[Client]:
+    """A client of the module's kernel."""
+    client = shared_kernel.client()
+    yield client
+    client.close()

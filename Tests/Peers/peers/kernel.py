@@ -1,0 +1,134 @@
+"""A kernel process with a connection file of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from peers.husk import Husk
+from peers.wire import Client
+
+CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
+
+
+def connection_info() -> dict[str, Any]:
+    """A connection on ports that nobody has just now."""
+    with_ports: dict[str, Any] = {}
+    held = [socket.socket() for _ in CHANNELS]
+    for channel, probe in zip(CHANNELS, held, strict=True):
+        probe.bind(("127.0.0.1", 0))
+        with_ports[f"{channel}_port"] = probe.getsockname()[1]
+    for probe in held:
+        probe.close()
+    return with_ports | {
+        "ip": "127.0.0.1",
+        "transport": "tcp",
+        "key": uuid.uuid4().hex,
+        "signature_scheme": "hmac-sha256",
+        "kernel_name": "",
+    }
+
+
+class Kernel:
+    """A running kernel server, started as a Jupyter client starts it."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        folder: Path,
+        env: dict[str, str],
+        *,
+        connection: dict[str, Any] | None = None,
+        cwd: Path | None = None,
+    ) -> None:
+        self.connection = connection or connection_info()
+        self.folder = folder
+        self.file = folder / f"kernel-{uuid.uuid4().hex[:8]}.json"
+        self.file.write_text(json.dumps(self.connection))
+        self.cwd = cwd or folder
+        self.command = [part.format(connection_file=self.file) for part in command]
+        self.env = env
+        self._stderr = folder / f"{self.file.stem}.stderr"
+        self._clients: list[Client] = []
+        self.process = self._spawn(self.command)
+
+    @classmethod
+    def husk(cls, husk: Husk, folder: Path, *options: str, **settings: Any) -> Kernel:  # noqa: ANN401
+        """Starts `husk kernel` with these options."""
+        return cls(husk.kernel_command(*options), folder, husk.environment, **settings)
+
+    def _spawn(self, command: list[str]) -> subprocess.Popen[bytes]:
+        with self._stderr.open("ab") as errors:
+            return subprocess.Popen(
+                command,
+                cwd=self.cwd,
+                env=self.env,
+                stdin=subprocess.DEVNULL,
+                stdout=errors,
+                stderr=errors,
+                start_new_session=True,
+            )
+
+    def restart_server(self, *options: str) -> None:
+        """Starts the server again on the same connection file, with more options."""
+        self.process = self._spawn([*self.command, *options])
+
+    @property
+    def stderr(self) -> str:
+        """What the server has said."""
+        return self._stderr.read_text()
+
+    def client(self, ready: bool = True, timeout: float = 60) -> Client:
+        """Connects another client. It is closed with the kernel."""
+        client = Client(self.connection)
+        self._clients.append(client)
+        if ready:
+            try:
+                client.wait_ready(timeout)
+            except TimeoutError as error:
+                raise TimeoutError(
+                    f"{error}; exit status {self.process.poll()}; stderr:\n{self.stderr}"
+                ) from None
+        return client
+
+    def wait(self, timeout: float = 10) -> int:
+        """Waits for the server's end and returns its exit status."""
+        return self.process.wait(timeout)
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        """Sends the server a signal."""
+        os.kill(self.process.pid, number)
+
+    def stop(self, timeout: float = 10) -> None:
+        """Ends the kernel, politely first."""
+        try:
+            if self.process.poll() is None:
+                client = Client(self.connection)
+                self._clients.append(client)
+                client.send("control", "shutdown_request", {"restart": False})
+                self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill(signal.SIGTERM)
+            deadline = time.monotonic() + 3
+            while self.process.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.02)
+        finally:
+            if self.process.poll() is None:
+                self.kill()
+                self.process.wait()
+            for client in self._clients:
+                client.close()
+
+    def __enter__(self) -> Kernel:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()

@@ -1,0 +1,56 @@
+"""The processes of a kernel, as the machine sees them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import psutil
+
+
+def keeper_of(state: Path) -> int | None:
+    """Process identifier of the keeper that serves a state directory."""
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        if str(state) in words and "--state" in words and "keeper" in words[0]:
+            return process.pid
+    return None
+
+
+def descendants(pid: int) -> list[psutil.Process]:
+    """All processes below one; none when it has ended."""
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def namespace(pid: int | str) -> str:
+    """Name of a process's pid namespace, such as `pid:[4026531836]`; empty when it has ended."""
+    try:
+        return os.readlink(f"/proc/{pid}/ns/pid")
+    except OSError:
+        return ""
+
+
+def in_namespace(name: str) -> dict[int, int]:
+    """Processes in a pid namespace: from their number inside to their number here."""
+    found: dict[int, int] = {}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or namespace(entry.name) != name:
+            continue
+        try:
+            lines = (entry / "status").read_text().splitlines()
+        except OSError:
+            continue
+        numbers = next(line for line in lines if line.startswith("NSpid:")).split()[1:]
+        found[int(numbers[-1])] = int(entry.name)
+    return found
+
+
+def is_alive(pid: int) -> bool:
+    """Tells whether a process exists and has not ended."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
