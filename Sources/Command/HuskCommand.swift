@@ -1,8 +1,8 @@
-public import ArgumentParser
+import ArgumentParser
 
 /// The `husk` program.
-public struct HuskCommand: ParsableCommand {
-    public static let configuration = CommandConfiguration(
+struct HuskCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
         commandName: "husk",
         abstract: "Jupyter kernels in sandboxes.",
         discussion: """
@@ -13,6 +13,4 @@ public struct HuskCommand: ParsableCommand {
             InstallCommand.self, KernelCommand.self, RunCommand.self, DoctorCommand.self, JournalCommand.self,
         ])
 
-    /// Makes the command.
-    public init() {}
 }

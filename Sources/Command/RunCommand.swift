@@ -1,16 +1,77 @@
 import ArgumentParser
+import Glibc
+import JupyterProtocol
+import KeeperWire
+import KernelRuntime
+import LinuxKit
+import NotebookFormat
 
 /// `husk run`: replays a notebook in a sandbox.
 struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "run", abstract: "Run a notebook or a Python file in a sandbox, and show what comes.")
+        commandName: "run", abstract: "Run a notebook or a Python file in a sandbox, and show what comes.",
+        discussion: "Exits with 0 when every cell ran (and, with --check, gave what is stored), with 1 when not, with 2 for bad input.")
 
-    @Argument(help: "The notebook (.ipynb) or Python file.")
+    @Argument(help: "The notebook (.ipynb), or a Python file with a cell for each # %% line.")
     var path: String
+
+    @Option(help: "Write the notebook with its new outputs.")
+    var output: String?
+
+    @Flag(help: "Compare each cell's outputs with the stored ones.")
+    var check = false
+
+    @Option(help: "Time for each cell, for example 30s or 2m.")
+    var timeout: DurationArgument?
+
+    @Flag(help: "Go on after a cell that raises.")
+    var allowErrors = false
+
+    @Flag(help: "Print one JSON object at the end instead of the cells.")
+    var json = false
+
+    @Option(help: "Save pictures that cells show into this folder.")
+    var pictures: String?
 
     @OptionGroup var options: SandboxOptions
 
     func run() throws {
-        try Failure.report("run") { throw Failure("not there yet") }
+        try Failure.report("run") {
+            let notebook = try readNotebook()
+            if let output {
+                let folder = Files.parent(Files.absolute(output))
+                guard Files.isDirectory(folder), access(folder, W_OK) == 0 else {
+                    throw Failure("--output \(output): the folder \(folder) cannot be written", status: Failure.usage)
+                }
+            }
+            let replay = NotebookReplay(
+                notebook: notebook, name: Files.name(path), check: check, allowErrors: allowErrors,
+                timeout: timeout?.duration, printer: CellPrinter(isQuiet: json, pictures: pictures))
+            try replay.run(options)
+            if let output { try Files.write(replay.notebook.encoded(), to: output) }
+            if json { print(String(decoding: replay.summary.encoded(), as: UTF8.self)) }
+            fflush(nil)
+            if !replay.hasSucceeded { throw ExitCode(Failure.general) }
+        }
+    }
+
+    private func readNotebook() throws -> Notebook {
+        let bytes: [UInt8]
+        do {
+            bytes = try Files.read(path)
+        } catch {
+            throw Failure("\(path): \(SystemError.text(of: error.errno))", status: Failure.usage)
+        }
+        if path.hasSuffix(".py") {
+            guard let source = String(validating: bytes, as: UTF8.self) else {
+                throw Failure("\(path): it is not UTF-8", status: Failure.usage)
+            }
+            return Notebook(python: source)
+        }
+        do {
+            return try Notebook(parsing: bytes)
+        } catch {
+            throw Failure("\(path): \(error)", status: Failure.usage)
+        }
     }
 }

@@ -1,6 +1,6 @@
 import Glibc
 public import KeeperWire
-public import LinuxKit
+import LinuxKit
 
 /// The control groups of one sandbox, on cgroup v1 or v2, or none (cgroups(7)).
 ///

@@ -1,3 +1,3 @@
 import Command
 
-HuskCommand.main()
+HuskProgram.main()
