@@ -16,8 +16,11 @@ public struct DescriptorList: ~Copyable, Sendable {
     /// How many came.
     public var count: Int { numbers.count }
 
-    /// The numbers, for a call that neither closes nor keeps them.
-    public var borrowed: [Int32] { numbers }
+    /// Gives up ownership of all that have not been taken; those read -1.
+    public mutating func release() -> [Int32] {
+        defer { numbers = [] }
+        return numbers
+    }
 
     /// Takes the descriptor at `index`, once. Nil when there is none or it has been taken.
     public mutating func take(_ index: Int) -> OwnedDescriptor? {

@@ -54,7 +54,7 @@ public enum PythonHost {
             var hooks = clinux_fork_hooks(
                 before: cpython_before_fork, parent: cpython_after_fork_parent, child: cpython_after_fork_child)
             let pid = SandboxEntry.fork(into: sandbox, entry, hooks: &hooks)
-            if pid == 0 { _exit(live(entry, received.descriptors.borrowed)) }
+            if pid == 0 { _exit(live(entry, received.descriptors.release())) }
             try socket.send(HostMessage.forked(pid: pid).encoded)
         }
         return 0

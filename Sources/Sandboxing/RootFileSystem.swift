@@ -24,6 +24,8 @@ struct RootFileSystem: ~Copyable {
     consuming func enter(
         system: [MountTreeBox], devices: [MountTreeBox], user: [MountTreeBox]
     ) throws(SandboxError) {
+        // The keeper keeps its files to itself; what is made here is for the user inside.
+        umask(0o022)
         let links = SystemTrees.links()
         let copies = SystemTrees.files.compactMap { path in Paths.read(path).map { (path, $0) } }
         let resolver = spec.network == .host ? Paths.text("/etc/resolv.conf") : nil

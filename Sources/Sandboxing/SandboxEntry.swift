@@ -72,27 +72,23 @@ public enum SandboxEntry {
     }
 
     private static func limit(_ entry: EntrySpec) throws(SystemError) {
-        let limits: [(clinux_limit, UInt64)] = [
-            (CLINUX_LIMIT_CORE, 0), (CLINUX_LIMIT_MEMORY_LOCK, 64 << 20), (CLINUX_LIMIT_MESSAGE_QUEUE, 819_200),
-        ]
-        for (kind, value) in limits {
-            try SystemError.check("setrlimit", clinux_set_limit(Int32(kind.rawValue), value, value))
-        }
+        try lower(CLINUX_LIMIT_CORE, to: 0)
+        try lower(CLINUX_LIMIT_MEMORY_LOCK, to: 64 << 20)
+        try lower(CLINUX_LIMIT_MESSAGE_QUEUE, to: 819_200)
         // Counted per user namespace, since the process is in the sandbox's by now (getrlimit(2), Linux 5.14).
-        if entry.processes > 0 {
-            try SystemError.check(
-                "setrlimit(nproc)",
-                clinux_set_limit(Int32(CLINUX_LIMIT_PROCESSES.rawValue), entry.processes, entry.processes))
-        }
-        var soft: UInt64 = 0
-        var hard: UInt64 = 0
-        try SystemError.check(
-            "getrlimit", clinux_get_limit(Int32(CLINUX_LIMIT_OPEN_FILES.rawValue), &soft, &hard))
+        if entry.processes > 0 { try lower(CLINUX_LIMIT_PROCESSES, to: entry.processes) }
         // Programs that close every possible descriptor take minutes under a limit of millions.
-        let files = min(hard, 65_536)
-        try SystemError.check(
-            "setrlimit(nofile)",
-            clinux_set_limit(Int32(CLINUX_LIMIT_OPEN_FILES.rawValue), min(files, 8192), files))
+        try lower(CLINUX_LIMIT_OPEN_FILES, to: 65_536, soft: 8192)
+    }
+
+    /// Lowers a limit; raising one would need CAP_SYS_RESOURCE on the machine.
+    private static func lower(_ limit: clinux_limit, to value: UInt64, soft: UInt64 = .max) throws(SystemError) {
+        let kind = Int32(limit.rawValue)
+        var oldSoft: UInt64 = 0
+        var oldHard: UInt64 = 0
+        try SystemError.check("getrlimit", clinux_get_limit(kind, &oldSoft, &oldHard))
+        let hard = min(value, oldHard)
+        try SystemError.check("setrlimit(\(kind))", clinux_set_limit(kind, min(soft, hard), hard))
     }
 
     private static func fail(_ text: String) -> Never {

@@ -22,7 +22,7 @@ def warm(library: str, *preload: str) -> int:
     global _kernel
     _announce_names()
     _kernel = Kernel(Channel(library))
-    for name in ("asyncio", "matplotlib_inline.backend_inline", "IPython.core.ultratb", *preload):
+    for name in ("asyncio", "IPython.core.ultratb", *preload):
         try:
             importlib.import_module(name)
         except ImportError:

@@ -45,7 +45,9 @@ class Kernel:
         self.loop: asyncio.AbstractEventLoop
         self.comm_manager = comms.install(self)
         self.shell = ZMQInteractiveShell(self)
-        ZMQInteractiveShell._instance = self.shell
+        # What `instance()` does; it would make the shell itself.
+        for parent in ZMQInteractiveShell._walk_mro():
+            parent._instance = self.shell
         self._interrupts = Interrupts(self)
 
     # -- what libraries look for in ipykernel's kernel -----------------------------------------------

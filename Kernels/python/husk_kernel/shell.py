@@ -15,6 +15,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.payload import PayloadManager
 from traitlets import Any as AnyTrait
 from traitlets import observe
+from traitlets.config import Config
 
 if TYPE_CHECKING:
     from .kernel import Kernel
@@ -141,6 +142,8 @@ class ZMQInteractiveShell(InteractiveShell):
             profile_dir=ProfileDir(),
             user_module=sys.modules.get("__main__"),
             kernel=kernel,
+            # The server keeps the history. Some libraries know a notebook by the other section's presence.
+            config=Config({"HistoryManager": {"enabled": False}, "IPKernelApp": {}}),
         )
         self.displayhook.kernel = kernel
         self.display_pub.kernel = kernel
