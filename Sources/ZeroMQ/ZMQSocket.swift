@@ -55,15 +55,15 @@ public final class ZMQSocket {
     /// Messages received and not yet read; 0 for no bound.
     public func setReceiveHighWater(_ messages: Int32) throws(ZMQError) { try set(ZMQ_RCVHWM, messages) }
     /// A peer that comes back with the same identity takes its place over.
-    public func setRouterHandover(_ on: Bool) throws(ZMQError) { try set(ZMQ_ROUTER_HANDOVER, on ? 1 : 0) }
+    public func setRouterHandover(_ on: Bool) throws(ZMQError) { try set(ZMQ_ROUTER_HANDOVER, Int32(on ? 1 : 0)) }
     /// Sending to an absent peer is an error instead of nothing.
-    public func setRouterMandatory(_ on: Bool) throws(ZMQError) { try set(ZMQ_ROUTER_MANDATORY, on ? 1 : 0) }
+    public func setRouterMandatory(_ on: Bool) throws(ZMQError) { try set(ZMQ_ROUTER_MANDATORY, Int32(on ? 1 : 0)) }
     /// Every subscription is reported, also one that another peer has.
-    public func setXPUBVerbose(_ on: Bool) throws(ZMQError) { try set(ZMQ_XPUB_VERBOSE, on ? 1 : 0) }
+    public func setXPUBVerbose(_ on: Bool) throws(ZMQError) { try set(ZMQ_XPUB_VERBOSE, Int32(on ? 1 : 0)) }
     /// A full subscriber makes a send fail instead of losing the message.
-    public func setXPUBNoDrop(_ on: Bool) throws(ZMQError) { try set(ZMQ_XPUB_NODROP, on ? 1 : 0) }
+    public func setXPUBNoDrop(_ on: Bool) throws(ZMQError) { try set(ZMQ_XPUB_NODROP, Int32(on ? 1 : 0)) }
     /// Addresses may be of IPv6.
-    public func setIPv6(_ on: Bool) throws(ZMQError) { try set(ZMQ_IPV6, on ? 1 : 0) }
+    public func setIPv6(_ on: Bool) throws(ZMQError) { try set(ZMQ_IPV6, Int32(on ? 1 : 0)) }
     /// A frame above this ends the peer's connection; in bytes.
     public func setMaximumFrame(_ bytes: Int64) throws(ZMQError) { try set(ZMQ_MAXMSGSIZE, bytes) }
     /// Uses a listening descriptor for the next bind. libzmq closes it with the socket.

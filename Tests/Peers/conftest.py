@@ -16,6 +16,7 @@ from jupyter_client.kernelspec import KernelSpecManager
 from peers.husk import BINARIES, PEER_KERNEL, PYTHON, SECOND_PYTHON, Husk
 from peers.kernel import Kernel
 from peers.processes import keeper_of
+from peers.users import Users
 from peers.waiting import wait_until
 from peers.wire import Client
 
@@ -50,6 +51,15 @@ def husk(base: Path) -> Iterator[Husk]:
     state = base / "state"
     yield Husk(state)
     end_keeper(state)
+
+
+@pytest.fixture(scope="session")
+def users(husk: Husk, base: Path) -> Iterator[Users]:
+    """Husk as root and as an ordinary user."""
+    users = Users(husk, base)
+    yield users
+    for installed, _ in users.made:
+        end_keeper(installed.state)
 
 
 def end_keeper(state: Path) -> None:

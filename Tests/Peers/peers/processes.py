@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+
+from peers.wire import Client
 
 
 def keeper_of(state: Path) -> int | None:
@@ -54,3 +57,46 @@ def is_alive(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an interpreter is: its own number in its sandbox, and the sandbox's pid namespace."""
+
+    inside: int
+    namespace: str
+
+    @property
+    def processes(self) -> dict[int, int]:
+        """All processes of the sandbox: from their number inside to their number here."""
+        return in_namespace(self.namespace)
+
+    @property
+    def interpreter(self) -> int:
+        """The interpreter's number here."""
+        return self.processes[self.inside]
+
+    @property
+    def first(self) -> int:
+        """The number here of the sandbox's PID 1."""
+        return self.processes[1]
+
+
+def place_of(client: Client) -> Place:
+    """Asks an interpreter where it is."""
+    code = "import os; print(os.getpid(), os.readlink('/proc/self/ns/pid'))"
+    inside, name = client.run_ok(code, store_history=False).stdout.split()
+    return Place(int(inside), name)
+
+
+def husk_processes() -> dict[int, str]:
+    """Every process of a Husk on this machine, or in a sandbox of one, and what it is."""
+    own = namespace("self")
+    found: dict[int, str] = {}
+    for process in psutil.process_iter(["name", "cmdline"]):
+        name, words = process.info["name"] or "", process.info["cmdline"] or []
+        other = namespace(process.pid)
+        is_husk = name.startswith("husk") or (words and "husk" in Path(words[0]).name)
+        if is_husk or (other and other != own):
+            found[process.pid] = f"{name} {words} {other}"
+    return found
