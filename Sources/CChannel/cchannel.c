@@ -15,6 +15,9 @@
 #include <unistd.h>
 
 enum { MEMORY = 3, EVENTS = 4, REQUESTS = 5, SPACE = 6, PIPE_OUT = 7, PIPE_ERR = 8 };
+// How long a call waits for room.
+enum patience { NONE, UNTIL_SIGNAL, FOR_EVER };
+
 enum { KIND_MESSAGE = 1, KIND_OUT = 2, KIND_ERR = 3 };
 
 #define MAGIC 0x314e48434b535548ULL  // "HUSKCHN1"
@@ -74,23 +77,24 @@ static void copy_in(uint64_t position, const void *bytes, size_t count) {
 }
 
 // Waits until `size` bytes fit.
-static int wait_for_space(uint64_t size, bool interruptible) {
+static int wait_for_space(uint64_t size, enum patience patience) {
   for (;;) {
     if (head - atomic_load_explicit(word(EVENT_TAIL), memory_order_acquire) + size <= event_size) return 0;
+    if (patience == NONE) return -EAGAIN;
     // The wish stands before the second look, or the room could be made in between and nobody would ring.
     atomic_store_explicit(flag(EVENT_SPACE_WANTED), 1, memory_order_seq_cst);
     if (head - atomic_load_explicit(word(EVENT_TAIL), memory_order_seq_cst) + size <= event_size) return 0;
     struct pollfd bell = {.fd = SPACE, .events = POLLIN};
     int ready = poll(&bell, 1, -1);
-    if (ready < 0 && errno == EINTR && interruptible) return -EINTR;
+    if (ready < 0 && errno == EINTR && patience == UNTIL_SIGNAL) return -EINTR;
     uint64_t count;
     if (ready > 0 && read(SPACE, &count, sizeof count) < 0 && errno != EAGAIN) return -errno;
   }
 }
 
-static int publish(int kind, bool more, uint64_t request, const char *bytes, size_t count, bool interruptible) {
+static int publish(int kind, bool more, uint64_t request, const char *bytes, size_t count, enum patience patience) {
   uint64_t size = (FRAME_HEADER + count + 7) & ~(uint64_t)7;
-  int outcome = wait_for_space(size, interruptible);
+  int outcome = wait_for_space(size, patience);
   if (outcome < 0) return outcome;
   unsigned char header[FRAME_HEADER] = {0};
   uint32_t length = (uint32_t)count;
@@ -112,10 +116,10 @@ static int publish(int kind, bool more, uint64_t request, const char *bytes, siz
 
 // MARK: Gathering text. The lock is held.
 
-static int flush_gathered(bool interruptible) {
+static int flush_gathered(enum patience patience) {
   if (gathered.count == 0) return 0;
   int kind = gathered.stream == 1 ? KIND_OUT : KIND_ERR;
-  int outcome = publish(kind, false, gathered.request, gathered.bytes, gathered.count, interruptible);
+  int outcome = publish(kind, false, gathered.request, gathered.bytes, gathered.count, patience);
   if (outcome == 0) gathered.count = 0;
   return outcome;
 }
@@ -132,18 +136,18 @@ static size_t incomplete_tail(const char *bytes, size_t count) {
 }
 
 // Takes as much text as there is room for; 0 or less only when nothing was taken.
-static int64_t gather(uint64_t request, int stream, const char *bytes, size_t count, bool interruptible) {
+static int64_t gather(uint64_t request, int stream, const char *bytes, size_t count, enum patience patience) {
   size_t taken = 0;
   while (taken < count) {
     if (gathered.count > 0 && (gathered.stream != stream || gathered.request != request || gathered.count == MAX_PAYLOAD)) {
-      int outcome = flush_gathered(interruptible && taken == 0);
+      int outcome = flush_gathered(patience);
       if (outcome < 0) return taken > 0 ? (int64_t)taken : outcome;
     }
     size_t room = MAX_PAYLOAD - gathered.count, part = count - taken;
     if (part > room) {
       part = room - incomplete_tail(bytes + taken, room);
       if (part == 0) {  // Only the beginning of a character would fit.
-        int outcome = flush_gathered(interruptible && taken == 0);
+        int outcome = flush_gathered(patience);
         if (outcome < 0) return taken > 0 ? (int64_t)taken : outcome;
         continue;
       }
@@ -175,7 +179,7 @@ static void empty_pipe(int index) {
     size_t total = old + (size_t)count, tail = incomplete_tail(buffer, total);
     carried[index].count = tail;
     memcpy(carried[index].bytes, buffer + total - tail, tail);
-    gather(atomic_load(&attribution), index + 1, buffer, total - tail, false);
+    gather(atomic_load(&attribution), index + 1, buffer, total - tail, FOR_EVER);
   }
 }
 
@@ -197,7 +201,7 @@ static void *serve(void *unused) {
     pthread_mutex_lock(&lock);
     empty_pipes();
     uint64_t expired;
-    if (waiting[2].revents & POLLIN && read(timer, &expired, sizeof expired) > 0) flush_gathered(false);
+    if (waiting[2].revents & POLLIN && read(timer, &expired, sizeof expired) > 0) flush_gathered(FOR_EVER);
     pthread_mutex_unlock(&lock);
     // The pipes have no other writer left: they would be ready for ever.
     for (int index = 0; index < 2; index++)
@@ -262,16 +266,26 @@ int64_t husk_channel_write(uint64_t request, int stream, const char *bytes, size
   }
   pthread_mutex_lock(&lock);
   empty_pipes();
-  int64_t taken = gather(request, stream, bytes, count, true);
+  int64_t taken = gather(request, stream, bytes, count, UNTIL_SIGNAL);
   pthread_mutex_unlock(&lock);
   return taken;
+}
+
+int64_t husk_channel_try_write(uint64_t request, int stream, const char *bytes, size_t count) {
+  if (atomic_load(&is_off) || pthread_mutex_trylock(&lock) != 0) return 0;
+  // Emptying a pipe may have to wait; a call that must not wait leaves it to one that may.
+  struct pollfd pipes[2] = {{.fd = PIPE_OUT, .events = POLLIN}, {.fd = PIPE_ERR, .events = POLLIN}};
+  int64_t taken = 0;
+  if (poll(pipes, 2, 0) == 0) taken = gather(request, stream, bytes, count, NONE);
+  pthread_mutex_unlock(&lock);
+  return taken < 0 ? 0 : taken;
 }
 
 int husk_channel_flush(void) {
   if (atomic_load(&is_off)) return 0;
   pthread_mutex_lock(&lock);
   empty_pipes();
-  int outcome = flush_gathered(true);
+  int outcome = flush_gathered(UNTIL_SIGNAL);
   pthread_mutex_unlock(&lock);
   return outcome;
 }
@@ -282,10 +296,10 @@ int husk_channel_drain(int final) {
   empty_pipes();
   for (int index = 0; final && index < 2; index++) {
     if (carried[index].count == 0) continue;
-    gather(atomic_load(&attribution), index + 1, carried[index].bytes, carried[index].count, false);
+    gather(atomic_load(&attribution), index + 1, carried[index].bytes, carried[index].count, FOR_EVER);
     carried[index].count = 0;
   }
-  int outcome = flush_gathered(true);
+  int outcome = flush_gathered(UNTIL_SIGNAL);
   pthread_mutex_unlock(&lock);
   return outcome;
 }
@@ -294,11 +308,11 @@ int husk_channel_send(uint64_t request, const char *bytes, size_t count) {
   if (atomic_load(&is_off)) return -ENOTCONN;
   pthread_mutex_lock(&lock);
   empty_pipes();
-  int outcome = flush_gathered(true);
+  int outcome = flush_gathered(UNTIL_SIGNAL);
   for (size_t offset = 0; outcome == 0 && offset < count;) {
     size_t part = count - offset < MAX_PAYLOAD ? count - offset : MAX_PAYLOAD;
     // Once a fragment is out the others must follow.
-    outcome = publish(KIND_MESSAGE, offset + part < count, request, bytes + offset, part, offset == 0);
+    outcome = publish(KIND_MESSAGE, offset + part < count, request, bytes + offset, part, offset == 0 ? UNTIL_SIGNAL : FOR_EVER);
     offset += part;
   }
   pthread_mutex_unlock(&lock);

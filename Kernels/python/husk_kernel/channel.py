@@ -99,6 +99,10 @@ class Channel:
         self._write = lib.husk_channel_write
         self._write.argtypes = [ctypes.c_uint64, ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t]
         self._write.restype = ctypes.c_int64
+        # Called with the GIL held: it never waits, and letting the GIL go costs more than the call.
+        self.try_write = ctypes.PyDLL(library).husk_channel_try_write
+        self.try_write.argtypes = self._write.argtypes
+        self.try_write.restype = ctypes.c_int64
         self._send = lib.husk_channel_send
         self._send.argtypes = [ctypes.c_uint64, ctypes.c_char_p, ctypes.c_size_t]
         self._flush = lib.husk_channel_flush

@@ -46,15 +46,20 @@ class OutStream(io.TextIOBase):
         self.mode = "w"
         self.buffer = _Bytes(self)
         self._channel_write = kernel.channel.write
+        self._try_write = kernel.channel.try_write
+        self._request = kernel.request_number
 
     def write(self, text: str) -> int:
         """Write text; it is shown in bursts, at the latest after 20 ms."""
-        if not isinstance(text, str):
-            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
-        if text:
-            self._channel_write(
-                self._kernel.request_number(), self._number, text.encode("utf-8", "backslashreplace")
-            )
+        try:
+            data = text.encode("utf-8", "backslashreplace")
+        except AttributeError:
+            kind = type(text).__name__
+            raise TypeError(f"write() argument must be str, not {kind}") from None
+        count = len(data)
+        taken = self._try_write(self._request(), self._number, data, count)
+        if taken != count:
+            self._channel_write(self._request(), self._number, data[taken:])
         return len(text)
 
     def write_bytes(self, data: bytes) -> None:

@@ -35,6 +35,10 @@ int husk_channel_start(void);
 /// bytes were taken.
 int64_t husk_channel_write(uint64_t request, int stream, const char *bytes, size_t count);
 
+/// The same without ever waiting, for a caller that holds its interpreter's lock: returns how many bytes were taken
+/// at once, which may be 0.
+int64_t husk_channel_try_write(uint64_t request, int stream, const char *bytes, size_t count);
+
 /// Publishes the text gathered so far.
 int husk_channel_flush(void);
 
