@@ -105,18 +105,17 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "EventJournalTests", dependencies: ["EventJournal", "LinuxKit"], swiftSettings: strict),
         .testTarget(name: "KeeperWireTests", dependencies: ["KeeperWire", "LinuxKit"], swiftSettings: strict),
-        .testTarget(
-            name: "SandboxingTests", dependencies: ["KeeperWire", "LinuxKit", "Sandboxing"], swiftSettings: strict),
         .testTarget(name: "JupyterProtocolTests", dependencies: ["JupyterProtocol"], swiftSettings: strict),
         .testTarget(
             name: "NotebookFormatTests", dependencies: ["JupyterProtocol", "NotebookFormat"], swiftSettings: strict),
         .testTarget(name: "ZeroMQTests", dependencies: ["LinuxKit", "ZeroMQ"], swiftSettings: strict),
         .testTarget(
             name: "KernelRuntimeTests",
-            dependencies: ["EventJournal", "InterpreterChannel", "JupyterProtocol", "KernelRuntime", "LinuxKit"],
+            dependencies: [
+                "EventJournal", "InterpreterChannel", "JupyterProtocol", "KeeperWire", "KernelRuntime", "LinuxKit",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "ReplayTests", dependencies: ["JupyterProtocol", "NotebookFormat", "Replay"], swiftSettings: strict),
-        .testTarget(name: "CommandTests", dependencies: ["Command", "JupyterProtocol"], swiftSettings: strict),
     ]
 )

@@ -29,7 +29,9 @@ final class CellPrinter {
 
     func source(_ cell: NotebookCell) {
         line("")
-        for text in cell.source.split(separator: "\n", omittingEmptySubsequences: false) { line(colour("36", "│ \(text)")) }
+        for text in cell.source.split(separator: "\n", omittingEmptySubsequences: false) {
+            line(colour("36", "│ \(text)"))
+        }
     }
 
     func event(_ type: String, _ content: JSONValue) {
@@ -44,7 +46,9 @@ final class CellPrinter {
     func difference(_ index: Int, _ text: String) {
         line(colour("31", "Cell \(index) gave something else than what is stored:"))
         for text in text.split(separator: "\n", omittingEmptySubsequences: false) {
-            line(text.hasPrefix("-") ? colour("31", String(text)) : text.hasPrefix("+") ? colour("32", String(text)) : String(text))
+            line(
+                text.hasPrefix("-")
+                    ? colour("31", String(text)) : text.hasPrefix("+") ? colour("32", String(text)) : String(text))
         }
     }
 
@@ -138,7 +142,8 @@ enum TerminalText {
             switch scalar.value {
             case 0x0a, 0x09, 0x0d, 0x20...0x7e, 0xa0...: result.append(scalar)
             case 0x1b:
-                if scalars.first == "[", let end = scalars.dropFirst().firstIndex(where: { $0 != ";" && !("0"..."9" ~= $0) }),
+                if scalars.first == "[",
+                    let end = scalars.dropFirst().firstIndex(where: { $0 != ";" && !("0"..."9" ~= $0) }),
                     scalars[end] == "m"
                 {
                     result.append(scalar)

@@ -1,14 +1,153 @@
 import ArgumentParser
+import Glibc
+import JupyterProtocol
+import KeeperWire
+import KernelRuntime
+import LinuxKit
 
 /// `husk doctor`: what this machine offers.
 struct DoctorCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "doctor", abstract: "Say what this machine offers, what is missing, and what mends it.")
+        commandName: "doctor", abstract: "Say what this machine offers, what is missing, and what mends it.",
+        discussion: "Exits with 0 when kernels can be started, with 1 when not.")
 
     @Flag(help: "Print JSON.")
     var json = false
 
+    @OptionGroup var options: SandboxOptions
+
     func run() throws {
-        try Failure.report("doctor") { throw Failure("not there yet") }
+        try Failure.report("doctor") {
+            let examination = Examination(options)
+            if json {
+                print(String(decoding: examination.report.encoded(), as: UTF8.self))
+            } else {
+                for finding in examination.findings { print(finding.line) }
+            }
+            fflush(nil)
+            if !examination.isFit { throw ExitCode(Failure.general) }
+        }
     }
+}
+
+/// One thing that was looked at.
+struct Finding {
+    enum Grade: String { case ok, note, missing }
+
+    let name: String
+    let grade: Grade
+    let text: String
+    var remedy = ""
+
+    var line: String {
+        let mark = grade == .ok ? "ok     " : grade == .note ? "note   " : "MISSING"
+        return "\(mark)  \(name): \(text)" + (remedy.isEmpty ? "" : "\n         → \(remedy)")
+    }
+
+    var json: JSONValue {
+        ["name": .string(name), "grade": .string(grade.rawValue), "text": .string(text), "remedy": .string(remedy)]
+    }
+}
+
+/// Looks at the machine by trying: the decisive finding is a sandbox that starts and ends.
+struct Examination {
+    private(set) var findings: [Finding] = []
+
+    var isFit: Bool { !findings.contains { $0.grade == .missing } }
+
+    var report: JSONValue { ["fit": .bool(isFit), "findings": .array(findings.map(\.json))] }
+
+    init(_ options: SandboxOptions) {
+        lookAtSystem()
+        lookAtDescriptors()
+        tryKernel(options)
+        findings.append(
+            Finding(
+                name: "network", grade: options.network == .host ? .note : .ok,
+                text: options.network == .host
+                    ? "host: a sandbox can reach everything that this machine can, its own services too"
+                    : "none: a sandbox has a loopback device of its own and nothing else"))
+    }
+
+    private mutating func lookAtSystem() {
+        var name = utsname()
+        uname(&name)
+        let release = withUnsafeBytes(of: &name.release) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        let parts = release.split(whereSeparator: { !$0.isNumber }).prefix(2).compactMap { Int($0) }
+        let isNew = parts.count == 2 && (parts[0], parts[1]) >= (5, 14)
+        findings.append(
+            Finding(
+                name: "kernel", grade: isNew ? .ok : .missing, text: "Linux \(release)",
+                remedy: isNew ? "" : "Linux 5.14 or later is needed."))
+        let user = geteuid()
+        findings.append(
+            Finding(
+                name: "user", grade: .ok,
+                text: user == 0
+                    ? "root: each sandbox has a range of user ids of its own"
+                    : "uid \(user): inside, uid 1000 is you, and there is nobody else"))
+        let program = (try? Files.read("/proc/sys/net/core/bpf_jit_enable")).map { String(decoding: $0, as: UTF8.self) }
+        if program?.hasPrefix("0") == true {
+            findings.append(
+                Finding(
+                    name: "seccomp", grade: .note, text: "filters are interpreted, which slows every system call down",
+                    remedy: "sysctl -w net.core.bpf_jit_enable=1"))
+        }
+    }
+
+    private mutating func lookAtDescriptors() {
+        var limit = rlimit()
+        getrlimit(__rlimit_resource_t(UInt32(RLIMIT_NOFILE.rawValue)), &limit)
+        // A server holds about 40 for its kernel; the keeper of all of them 20 for each.
+        findings.append(
+            Finding(
+                name: "descriptors", grade: limit.rlim_cur < 256 ? .missing : .ok,
+                text: "\(limit.rlim_cur) open files: about \(limit.rlim_cur / 20) kernels",
+                remedy: limit.rlim_cur < 256 ? "ulimit -n 4096" : ""))
+    }
+
+    /// Starts a kernel with the options and ends it again.
+    private mutating func tryKernel(_ options: SandboxOptions) {
+        do {
+            let plan = try options.plan()
+            for notice in plan.notices { findings.append(Finding(name: "notice", grade: .note, text: notice)) }
+            let loop = try EventLoop()
+            let place = KernelServer.Place(state: options.stateDirectory, kernel: "doctor-\(getpid())")
+            let keeper = try KeeperConnection(state: place.state, program: try Installation.current().keeper)
+            let kernel = try KernelServer(
+                starting: KernelOrder(
+                    kernel: place.kernel, orphanSeconds: 0, sandbox: plan.sandbox, interpreter: plan.interpreter),
+                in: place, ports: [:], keeper: keeper, loop: loop)
+            let patient = SilentFront()
+            var death: Death?
+            kernel.onEnd = { reason in
+                death = reason
+                loop.stop()
+            }
+            try kernel.serve(patient)
+            kernel.whenReady = { kernel.end() }
+            loop.after(.seconds(30)) { kernel.end() }
+            try loop.run()
+            if let death, death != .requested {
+                throw Failure(kernel.lastWords.isEmpty ? "\(death)" : kernel.lastWords)
+            }
+            findings.append(Finding(name: "sandbox", grade: .ok, text: "a kernel started inside one and ended"))
+            findings.append(
+                Finding(
+                    name: "limits", grade: .ok,
+                    text: kernel.limitsInForce.isEmpty ? "none" : kernel.limitsInForce.joined(separator: ", ")))
+        } catch let failure as Failure {
+            findings.append(Finding(name: "sandbox", grade: .missing, text: failure.text))
+        } catch {
+            findings.append(Finding(name: "sandbox", grade: .missing, text: "\(error)"))
+        }
+    }
+}
+
+/// A front without clients.
+final class SilentFront: KernelFront {
+    func publish(_ message: OutgoingMessage) -> Bool { true }
+    func reply(_ message: OutgoingMessage, to request: ClientRequest) {}
+    func askForInput(_ message: OutgoingMessage, of request: ClientRequest) {}
+    func receive() -> Bool { false }
 }

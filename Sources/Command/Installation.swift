@@ -19,7 +19,9 @@ struct Installation {
         while folder != "/" {
             folder = Files.parent(folder)
             let kernels = "\(folder)/Kernels"
-            if Files.exists("\(kernels)/python/kernel.json") { return Installation(programs: programs, kernels: kernels) }
+            if Files.exists("\(kernels)/python/kernel.json") {
+                return Installation(programs: programs, kernels: kernels)
+            }
         }
         throw Failure("the Kernels folder is missing; install husk whole, or run it from its source tree")
     }

@@ -49,7 +49,8 @@ struct JournalCommand: ParsableCommand {
             if !name.hasPrefix(".") { names.append(name) }
         }
         guard let name = names.first, names.count == 1 else {
-            throw Failure("\(folder) holds \(names.count) kernels; name one of \(names.sorted().joined(separator: ", "))")
+            throw Failure(
+                "\(folder) holds \(names.count) kernels; name one of \(names.sorted().joined(separator: ", "))")
         }
         return name
     }

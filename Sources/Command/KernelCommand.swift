@@ -49,7 +49,10 @@ struct KernelCommand: ParsableCommand {
 
     /// Clients add options that mean something to another kernel only.
     private func checkIgnored() throws {
-        let known = ["--HistoryManager.", "--IPKernelApp.", "--IPythonKernelApp.", "--InteractiveShell", "--profile", "--Session.", "--KernelApp."]
+        let known = [
+            "--HistoryManager.", "--IPKernelApp.", "--IPythonKernelApp.", "--InteractiveShell", "--profile",
+            "--Session.", "--KernelApp.",
+        ]
         for text in ignored where !known.contains(where: { text.hasPrefix($0) }) && text.hasPrefix("-") {
             throw Failure("unknown option \(text); see husk kernel --help", status: Failure.usage)
         }
@@ -129,7 +132,9 @@ struct KernelProcess {
         withExtendedLifetime((owner, front)) {}
         front.close()
         if let ended, ended != .requested {
-            if !kernel.lastWords.isEmpty { StandardError.line(kernel.lastWords.split(separator: "\n").joined(separator: "\n")) }
+            if !kernel.lastWords.isEmpty {
+                StandardError.line(kernel.lastWords.split(separator: "\n").joined(separator: "\n"))
+            }
             throw Failure("\(ended)")
         }
     }
@@ -157,10 +162,11 @@ struct KernelProcess {
         var hash = SHA256()
         hash.update(data: Array("husk kernel \(connection.key)".utf8))
         if connection.key.isEmpty { hash.update(data: Array(Files.absolute(file).utf8)) }
-        return "k" + hash.finalize().prefix(10).map { byte in
-            let digits = Array("0123456789abcdef")
-            return String([digits[Int(byte >> 4)], digits[Int(byte & 15)]])
-        }.joined()
+        return "k"
+            + hash.finalize().prefix(10).map { byte in
+                let digits = Array("0123456789abcdef")
+                return String([digits[Int(byte >> 4)], digits[Int(byte & 15)]])
+            }.joined()
     }
 
     private var ports: JSONValue {

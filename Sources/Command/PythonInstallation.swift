@@ -27,7 +27,8 @@ struct PythonInstallation {
             throw Failure("--python \(program): there is no such file", status: Failure.usage)
         }
         guard !Files.isDirectory(real), access(real, X_OK) == 0 else {
-            throw Failure("--python \(program): it is not a program; name the python3 in the bin folder", status: Failure.usage)
+            throw Failure(
+                "--python \(program): it is not a program; name the python3 in the bin folder", status: Failure.usage)
         }
         guard Files.name(real).hasPrefix("python") || Files.name(real).hasPrefix("pypy") else {
             throw Failure("--python \(program): it is not a Python but \(real)", status: Failure.usage)
@@ -67,7 +68,8 @@ struct PythonInstallation {
                         program, "\(installation.kernels)/python", "\(installation.programs)/libhusk-channel.so",
                     ]))
         }
-        let start = "import sys; sys.path.insert(0, '\(PythonInstallation.insidePackages)'); "
+        let start =
+            "import sys; sys.path.insert(0, '\(PythonInstallation.insidePackages)'); "
             + "from husk_kernel.exec_door import main; main()"
         return .exec(path: program, arguments: ["-c", start])
     }
@@ -75,6 +77,7 @@ struct PythonInstallation {
     /// Variables that it needs.
     var environment: [String] {
         let path = "/usr/local/bin:/usr/bin:/bin"
-        return ["PATH=\(prefix == "/usr" ? "" : "\(prefix)/bin:")\(path)"] + (isVirtual ? ["VIRTUAL_ENV=\(prefix)"] : [])
+        return ["PATH=\(prefix == "/usr" ? "" : "\(prefix)/bin:")\(path)"]
+            + (isVirtual ? ["VIRTUAL_ENV=\(prefix)"] : [])
     }
 }

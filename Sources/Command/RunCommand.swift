@@ -10,7 +10,9 @@ import NotebookFormat
 struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run", abstract: "Run a notebook or a Python file in a sandbox, and show what comes.",
-        discussion: "Exits with 0 when every cell ran (and, with --check, gave what is stored), with 1 when not, with 2 for bad input.")
+        discussion:
+            "Exits with 0 when every cell ran (and, with --check, gave what is stored), with 1 when not, with 2 for bad input."
+    )
 
     @Argument(help: "The notebook (.ipynb), or a Python file with a cell for each # %% line.")
     var path: String

@@ -63,7 +63,8 @@ struct SandboxOptions: ParsableArguments {
         plan.sandbox.mounts = python.mounts(installation)
         plan.sandbox.network = network == .host ? .host : .none
         if network == .host {
-            plan.notices.append("--network host: the sandbox can reach everything that this machine can, its own services too.")
+            plan.notices.append(
+                "--network host: the sandbox can reach everything that this machine can, its own services too.")
         }
         try limit(&plan.sandbox.limits)
         try mountWorkdir(&plan)
@@ -81,7 +82,9 @@ struct SandboxOptions: ParsableArguments {
             limits.memory = bytes.bytes
         }
         if let cpus {
-            guard cpus > 0.01, cpus < 10_000 else { throw Failure("--cpus \(cpus): it must be above 0.01", status: Failure.usage) }
+            guard cpus > 0.01, cpus < 10_000 else {
+                throw Failure("--cpus \(cpus): it must be above 0.01", status: Failure.usage)
+            }
             limits.milliCPUs = UInt64(cpus * 1000)
         }
     }
@@ -90,7 +93,8 @@ struct SandboxOptions: ParsableArguments {
         let folder = Files.currentDirectory
         guard workdir != .none else { return }
         if let reason = SandboxOptions.reasonNotToShow(folder) {
-            plan.notices.append("The folder \(folder) is not shown inside: \(reason). Use --mount to show a part of it.")
+            plan.notices.append(
+                "The folder \(folder) is not shown inside: \(reason). Use --mount to show a part of it.")
             return
         }
         plan.sandbox.mounts.append(.init(host: folder, inside: folder, mode: workdir == .rw ? .readWrite : .readOnly))
@@ -103,8 +107,12 @@ struct SandboxOptions: ParsableArguments {
         if folder == "/" { return "it is the whole machine" }
         if folder == home { return "it is your home" }
         if home.hasPrefix(folder + "/") { return "it holds your home" }
-        let system = ["/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/proc", "/root", "/run", "/sbin", "/sys", "/tmp", "/usr", "/var"]
-        if system.contains(folder) || folder.hasPrefix("/usr/") || folder.hasPrefix("/etc/") || folder.hasPrefix("/proc/")
+        let system = [
+            "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/proc", "/root", "/run", "/sbin", "/sys", "/tmp", "/usr",
+            "/var",
+        ]
+        if system.contains(folder) || folder.hasPrefix("/usr/") || folder.hasPrefix("/etc/")
+            || folder.hasPrefix("/proc/")
             || folder.hasPrefix("/sys/") || folder.hasPrefix("/dev/")
         {
             return "it is the system's"
@@ -119,13 +127,15 @@ struct SandboxOptions: ParsableArguments {
             mode = parts.removeLast() == "ro" ? .readOnly : .readWrite
         }
         guard parts.count == 2, !parts[0].isEmpty, parts[1].hasPrefix("/") else {
-            throw Failure("--mount \(text): write HOST:INSIDE or HOST:INSIDE:ro, INSIDE absolute", status: Failure.usage)
+            throw Failure(
+                "--mount \(text): write HOST:INSIDE or HOST:INSIDE:ro, INSIDE absolute", status: Failure.usage)
         }
         guard let host = Files.resolved(parts[0]) else {
             throw Failure("--mount \(text): \(parts[0]) does not exist", status: Failure.usage)
         }
         let inside = Files.absolute(parts[1])
-        guard inside != "/", !["/proc", "/dev", "/sys", "/opt/husk"].contains(where: { inside == $0 || inside.hasPrefix($0 + "/") })
+        guard inside != "/",
+            !["/proc", "/dev", "/sys", "/opt/husk"].contains(where: { inside == $0 || inside.hasPrefix($0 + "/") })
         else { throw Failure("--mount \(text): \(inside) is the sandbox's own", status: Failure.usage) }
         return .init(host: host, inside: inside, mode: mode)
     }
@@ -181,7 +191,9 @@ struct DurationArgument: ExpressibleByArgument, Hashable {
     init?(argument: String) {
         let units: [(String, Double)] = [("ms", 0.001), ("s", 1), ("m", 60), ("h", 3600), ("d", 86_400), ("", 1)]
         for (suffix, factor) in units where argument.hasSuffix(suffix) {
-            guard let value = Double(argument.dropLast(suffix.count)), value >= 0, value * factor < 1e9 else { continue }
+            guard let value = Double(argument.dropLast(suffix.count)), value >= 0, value * factor < 1e9 else {
+                continue
+            }
             duration = .seconds(value * factor)
             return
         }

@@ -75,6 +75,7 @@ public enum JournalError: Error, Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// The sentence for a user.
     public var description: String {
         switch self {
         case .inUse(let path): "the journal in \(path) is in use by another server"

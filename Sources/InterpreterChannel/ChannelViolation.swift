@@ -18,6 +18,7 @@ public enum ChannelViolation: Error, Hashable, Sendable, CustomStringConvertible
     /// A stable name for programs.
     public var code: String { "channel_violation" }
 
+    /// The sentence for a user.
     public var description: String {
         switch self {
         case .layout(let what): "the channel's memory is not usable: \(what)"

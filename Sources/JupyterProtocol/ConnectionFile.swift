@@ -62,6 +62,16 @@ public struct ConnectionFile: Hashable, Sendable {
         }
     }
 
+    /// The file's bytes, as Jupyter's clients write and read them.
+    public func encoded() -> [UInt8] {
+        var value: JSONValue = [
+            "ip": .string(ip), "transport": .string(transport), "key": .string(key),
+            "signature_scheme": .string(signatureScheme), "kernel_name": .string(kernelName),
+        ]
+        for socket in Socket.allCases { value[socket.field] = .integer(Int64(ports[socket] ?? 0)) }
+        return value.encodedForNotebook()
+    }
+
     /// The endpoint of a socket for libzmq, with its port.
     public func endpoint(_ socket: Socket) -> String {
         let port = ports[socket] ?? 0
@@ -86,5 +96,6 @@ public struct ConnectionFileError: Error, Hashable, Sendable, CustomStringConver
         self.problem = problem
     }
 
+    /// The sentence for a user.
     public var description: String { field.isEmpty ? "the file \(problem)" : "\(field) \(problem)" }
 }

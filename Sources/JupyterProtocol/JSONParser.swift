@@ -119,7 +119,7 @@ struct JSONParser {
         }
         let text = String(decoding: bytes[start..<position], as: UTF8.self)
         if isInteger, let value = Int64(text) { return .integer(value) }
-        guard let value = Double(text) else { throw error("no number") }
+        guard let value = Double(text), value.isFinite else { throw error("a number beyond what 64 bits hold") }
         return .number(value)
     }
 
@@ -182,7 +182,7 @@ struct JSONParser {
         case UInt8(ascii: "n"): result.append(0x0a)
         case UInt8(ascii: "r"): result.append(0x0d)
         case UInt8(ascii: "t"): result.append(0x09)
-        case UInt8(ascii: "u"): result.append(contentsOf: Array(String(Character(try scalar())).utf8))
+        case UInt8(ascii: "u"): result.append(contentsOf: UTF8.encode(try scalar()) ?? UTF8.encodedReplacementCharacter)
         default: throw error("an unknown escape")
         }
     }

@@ -4,7 +4,7 @@ public enum JSONValue: Hashable, Sendable {
     case null
     /// `true` or `false`
     case bool(Bool)
-    /// A number without fraction and exponent that fits 64 bits.
+    /// A number without fraction and exponent that fits 64 bits. Longer ones are `number`, and rounded.
     case integer(Int64)
     /// Any other number.
     case number(Double)
@@ -40,12 +40,19 @@ public enum JSONValue: Hashable, Sendable {
 extension JSONValue: ExpressibleByNilLiteral, ExpressibleByBooleanLiteral, ExpressibleByIntegerLiteral,
     ExpressibleByFloatLiteral, ExpressibleByStringLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
 {
+    /// Makes a value of a literal.
     public init(nilLiteral: ()) { self = .null }
+    /// Makes a value of a literal.
     public init(booleanLiteral value: Bool) { self = .bool(value) }
+    /// Makes a value of a literal.
     public init(integerLiteral value: Int64) { self = .integer(value) }
+    /// Makes a value of a literal.
     public init(floatLiteral value: Double) { self = .number(value) }
+    /// Makes a value of a literal.
     public init(stringLiteral value: String) { self = .string(value) }
+    /// Makes a value of a literal.
     public init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
+    /// Makes a value of a literal.
     public init(dictionaryLiteral elements: (String, JSONValue)...) {
         self = .object(Dictionary(elements) { _, last in last })
     }
@@ -58,5 +65,6 @@ public struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The byte where it is.
     public let offset: Int
 
+    /// The sentence for a user.
     public var description: String { "\(problem) at byte \(offset)" }
 }

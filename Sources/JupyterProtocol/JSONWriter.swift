@@ -70,14 +70,21 @@ extension JSONValue {
         switch self {
         case .bool(let value): output.append(contentsOf: (value ? "true" : "false").utf8)
         case .integer(let value): output.append(contentsOf: "\(value)".utf8)
-        case .number(let value): output.append(contentsOf: (value.isFinite ? "\(value)" : "null").utf8)
+        case .number(let value): output.append(contentsOf: JSONValue.text(of: value).utf8)
         case .string(let value): JSONText.append(value, to: &output)
         case .null, .array, .object: output.append(contentsOf: "null".utf8)
         }
     }
 
-    /// By code points, as Python sorts.
+    /// As Python writes it: in full below 10^16, where Swift stops at 2^53.
+    private static func text(of value: Double) -> String {
+        guard value.isFinite else { return "null" }
+        if value.magnitude >= 9_007_199_254_740_992, value.magnitude < 1e16 { return "\(Int64(value)).0" }
+        return "\(value)"
+    }
+
+    /// By code points, as Python sorts; the bytes of UTF-8 have the same order.
     private static func precedes(_ first: String, _ second: String) -> Bool {
-        first.unicodeScalars.lexicographicallyPrecedes(second.unicodeScalars)
+        first.utf8.lexicographicallyPrecedes(second.utf8)
     }
 }

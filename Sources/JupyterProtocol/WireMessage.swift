@@ -101,6 +101,7 @@ public enum WireMessageError: Error, Hashable, Sendable, CustomStringConvertible
         }
     }
 
+    /// The sentence for a user.
     public var description: String {
         switch self {
         case .noDelimiter: "the message has no <IDS|MSG> frame"

@@ -31,6 +31,7 @@ public enum Death: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// The sentence for a user.
     public var description: String {
         switch self {
         case .process(let status): "The interpreter ended with \(status)."

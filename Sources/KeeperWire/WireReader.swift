@@ -84,6 +84,7 @@ public enum WireError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The other side speaks another version.
     case version(theirs: UInt32)
 
+    /// The sentence for a user.
     public var description: String {
         switch self {
         case .truncated: "the message ends inside a field"

@@ -119,7 +119,8 @@ public final class KeeperConnection {
         guard access(program, X_OK) == 0 else {
             throw KernelError(code: "keeper_missing", "\(program) is missing. It belongs beside the husk program.")
         }
-        var arguments: [UnsafeMutablePointer<CChar>?] = [program, "--state", state].map { (text: String) in strdup(text) } + [nil]
+        var arguments: [UnsafeMutablePointer<CChar>?] =
+            [program, "--state", state].map { (text: String) in strdup(text) } + [nil]
         defer { for argument in arguments { free(argument) } }
         var environment: [UnsafeMutablePointer<CChar>?] = [nil]
         var attributes = posix_spawnattr_t()

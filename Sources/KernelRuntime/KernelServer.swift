@@ -39,6 +39,8 @@ public final class KernelServer {
     public let interpreterPID: Int32
     /// Called once, when the kernel has ended and everything it said has been delivered or given up.
     public var onEnd: ((Death) -> Void)?
+    /// Called once, when the interpreter has said hello.
+    public var whenReady: (() -> Void)?
     /// What the dead interpreter left on its standard error before it had said hello.
     public private(set) var lastWords = ""
 
@@ -213,6 +215,10 @@ public final class KernelServer {
             if let output = try frames.add(frame), case .message(let request, let message) = output {
                 _ = try EventRules.destination(of: message)
                 try handle(.message(request: request, message))
+                if let ready = whenReady, machine.hello != nil {
+                    whenReady = nil
+                    ready()
+                }
             }
         }
         guard count > 0 else { return false }

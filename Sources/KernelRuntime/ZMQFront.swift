@@ -80,6 +80,7 @@ public final class ZMQFront: KernelFront {
 
     // MARK: In
 
+    /// See the protocol that requires it.
     public func receive() -> Bool {
         var hasReceived = false
         for (socket, origin) in [(control, ClientRequest.Origin.control), (shell, .shell)] {
@@ -151,6 +152,7 @@ public final class ZMQFront: KernelFront {
 
     // MARK: Out
 
+    /// See the protocol that requires it.
     public func publish(_ message: OutgoingMessage) -> Bool {
         // After a restart of the server its subscribers are on their way back.
         if isResumed, !hasSubscriber, began.duration(to: .now) < .seconds(10) { return false }
@@ -178,10 +180,12 @@ public final class ZMQFront: KernelFront {
         return true
     }
 
+    /// See the protocol that requires it.
     public func reply(_ message: OutgoingMessage, to request: ClientRequest) {
         send(message, to: request, over: request.origin == .control ? control : shell)
     }
 
+    /// See the protocol that requires it.
     public func askForInput(_ message: OutgoingMessage, of request: ClientRequest) {
         // A client's shell and stdin sockets have one identity (Jupyter messaging, "Messages on the stdin channel").
         send(message, to: request, over: stdin)

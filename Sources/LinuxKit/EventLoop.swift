@@ -8,6 +8,7 @@ import Glibc
 public final class EventLoop {
     /// What happened to a watched descriptor.
     public struct Readiness: OptionSet, Sendable {
+        /// See the protocol that requires it.
         public let rawValue: UInt32
 
         /// There is something to read, or the end of file.

@@ -5,6 +5,7 @@ public enum ExitStatus: Hashable, Sendable, CustomStringConvertible {
     /// By a signal, for example 11 for SIGSEGV.
     case signalled(Int32)
 
+    /// The sentence for a user.
     public var description: String {
         switch self {
         case .exited(let status): "exit status \(status)"

@@ -38,6 +38,7 @@ public struct SystemError: Error, Hashable, Sendable, CustomStringConvertible {
         return result
     }
 
+    /// The sentence for a user.
     public var description: String {
         let reason = SystemError.text(of: errno)
         guard let subject else { return "\(operation): \(reason)" }

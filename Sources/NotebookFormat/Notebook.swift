@@ -12,7 +12,9 @@ public struct Notebook: Hashable, Sendable {
         do { value = try JSONValue(parsing: bytes) } catch { throw NotebookError(place: "", "is not JSON: \(error)") }
         guard case .object = value else { throw NotebookError(place: "", "is not a JSON object") }
         guard let version = value["nbformat"] else { throw NotebookError(place: "nbformat", "is missing") }
-        guard version == .integer(4) else { throw NotebookError(place: "nbformat", "is not 4; `jupyter nbconvert` upgrades it") }
+        guard version == .integer(4) else {
+            throw NotebookError(place: "nbformat", "is not 4; `jupyter nbconvert` upgrades it")
+        }
         guard let list = value["cells"]?.arrayValue else { throw NotebookError(place: "cells", "is not a list") }
         var cells: [NotebookCell] = []
         for (index, cell) in list.enumerated() { cells.append(try NotebookCell(cell, place: "cells[\(index)]")) }
@@ -20,41 +22,20 @@ public struct Notebook: Hashable, Sendable {
         root = value
     }
 
-    /// A notebook around Python source: a cell for each `# %%` line, or one for all of it.
+    /// A notebook around Python source with cells in the percent format; see `PercentFormat`.
     public init(python source: String) {
-        var sources: [[Substring]] = [[]]
-        for line in source.split(separator: "\n", omittingEmptySubsequences: false) {
-            if line.hasPrefix("# %%") { sources.append([]) } else { sources[sources.count - 1].append(line) }
-        }
-        cells = sources.compactMap { lines in
-            let text = lines.joined(separator: "\n")
-            return text.allSatisfy(\.isWhitespace) ? nil : NotebookCell(code: text)
-        }
+        cells = PercentFormat.cells(of: source)
         root = ["nbformat": 4, "nbformat_minor": 4, "metadata": [:]]
     }
 
-    /// The bytes to store, as Python's nbformat writes them.
+    /// The bytes to store, as Python's nbformat writes them: what it holds for transient is left out.
     public func encoded() -> [UInt8] {
         var value = root
+        if var metadata = root["metadata"], metadata.objectValue != nil {
+            for name in ["orig_nbformat", "orig_nbformat_minor", "signature"] { metadata[name] = nil }
+            value["metadata"] = metadata
+        }
         value["cells"] = .array(cells.map(\.stored))
         return value.encodedForNotebook()
     }
-}
-
-/// What is wrong with a notebook.
-public struct NotebookError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// Where, for example `cells[3].source`; empty for the file as a whole.
-    public let place: String
-    /// What is wrong there.
-    public let problem: String
-
-    /// A stable name for programs.
-    public var code: String { "notebook" }
-
-    init(place: String, _ problem: String) {
-        self.place = place
-        self.problem = problem
-    }
-
-    public var description: String { place.isEmpty ? "the file \(problem)" : "\(place) \(problem)" }
 }

@@ -1,37 +1,31 @@
 import JupyterProtocol
 
-/// What of an output counts when two runs are compared.
+/// Which parts of a cell's outputs count when two runs are compared, as lines.
 ///
-/// Left out are: ANSI colours; execution counts; hexadecimal addresses (`0x7f…`); file names of cells
-/// (`/tmp/ipykernel_1/2.py`, `<ipython-input-…>`); times of `%timeit` and `%time` and seconds in progress bars;
-/// white space at the ends of lines. Pictures count by their kind, texts by their text. Of a display with a
-/// text and richer forms, the kinds and the plain text count. Neighbouring pieces of one stream are one.
+/// - Pieces of one stream are one, and each stream counts by itself: two pipes have no common order.
+/// - Of a line that was written over with carriage returns, the last text counts. White space at the ends of
+///   lines and empty lines at the ends of texts do not.
+/// - Execution counts and metadata do not count, nor does the traceback of an error: its name and value do.
+/// - Of a display, the kinds of its representations count, and the contents of `text/*` and JSON ones. Pictures,
+///   scripts, widgets and whatever else carries ids of the run count by their kind alone.
 enum OutputNormalisation {
-    /// The lines that stand for the outputs of a cell.
     static func lines(_ outputs: [JSONValue]) -> [String] {
         var lines: [String] = []
-        var streams: [(name: String, text: String)] = []
+        var streams: [String: String] = [:]
         func flush() {
-            // Two pipes have no common order: each stream is compared by itself.
-            for stream in streams.sorted(by: { $0.name < $1.name }) {
-                lines.append("[\(stream.name)]")
-                lines += text(stream.text)
+            for (name, content) in streams.sorted(by: { $0.key < $1.key }) {
+                lines.append("[\(name)]")
+                lines += text(content)
             }
-            streams = []
+            streams = [:]
         }
         for output in outputs {
             if output["output_type"] == "stream" {
-                let name = output["name"]?.stringValue ?? "stdout"
-                let piece = output["text"]?.stringValue ?? ""
-                if let index = streams.firstIndex(where: { $0.name == name }) {
-                    streams[index].text += piece
-                } else {
-                    streams.append((name, piece))
-                }
-                continue
+                streams[output["name"]?.stringValue ?? "stdout", default: ""] += output["text"]?.stringValue ?? ""
+            } else {
+                flush()
+                lines += other(output)
             }
-            flush()
-            lines += other(output)
         }
         flush()
         return lines
@@ -43,24 +37,40 @@ enum OutputNormalisation {
             return ["[error]"] + text("\(name): \(output["evalue"]?.stringValue ?? "")")
         }
         let data = output["data"]?.objectValue ?? [:]
-        let kinds = data.keys.sorted().joined(separator: ", ")
-        return ["[\(output["output_type"]?.stringValue ?? "output"): \(kinds)]"] + text(data["text/plain"]?.stringValue ?? "")
-    }
-
-    private static func text(_ text: String) -> [String] {
-        var lines = withoutColours(text).split(separator: "\n", omittingEmptySubsequences: false).map { line in
-            var line = String(line.split(separator: "\r", omittingEmptySubsequences: true).last ?? "")
-            line.replace(/0x[0-9a-fA-F]{6,}/, with: "0x…")
-            line.replace(/\/tmp\/ipykernel_\d+\/\d+\.py|<ipython-input-[^>]*>/, with: "<cell>")
-            line.replace(/\d+(\.\d+)? ?(ns|µs|us|ms|s|min)\b/, with: "… s")
-            while line.last?.isWhitespace == true { line.removeLast() }
-            return line
+        let kinds = data.keys.sorted()
+        var lines = ["[\(output["output_type"]?.stringValue ?? "output"): \(kinds.joined(separator: ", "))]"]
+        lines += text(data["text/plain"]?.stringValue ?? "")
+        for kind in kinds where kind != "text/plain" {
+            guard let content = data[kind].flatMap({ comparable($0, kind) }) else { continue }
+            lines.append("[\(kind)]")
+            lines += text(content)
         }
-        while lines.last == "" { lines.removeLast() }
         return lines
     }
 
-    static func withoutColours(_ text: String) -> String {
-        text.contains("\u{1b}") ? text.replacing(/\u{1b}\[[0-9;?]*[A-Za-z]/, with: "") : text
+    /// The content of a representation, nil when only its kind counts.
+    private static func comparable(_ value: JSONValue, _ kind: String) -> String? {
+        let text: String
+        if kind.hasPrefix("text/"), let value = value.stringValue {
+            text = value
+        } else if kind == "application/json" || (kind.hasPrefix("application/") && kind.hasSuffix("+json")) {
+            if kind.contains("jupyter.widget") || kind.contains("bokehjs") { return nil }
+            text = String(decoding: value.encodedForNotebook(), as: UTF8.self)
+        } else {
+            return nil
+        }
+        return LineNormalisation.withoutIdentifiers(text)
+    }
+
+    private static func text(_ text: String) -> [String] {
+        var lines = LineNormalisation.withoutColours(text).utf8
+            .split(separator: 0x0a, omittingEmptySubsequences: false)
+            .map { line in
+                var line = line.split(separator: 0x0d).last ?? line.prefix(0)
+                while let last = line.last, last == 0x20 || last == 0x09 { line.removeLast() }
+                return String(Substring(line))
+            }
+        while lines.last == "" { lines.removeLast() }
+        return lines
     }
 }

@@ -1,4 +1,5 @@
 import CZeroMQ
+import Glibc
 
 /// A libzmq context: the input and output thread behind sockets.
 public final class ZMQContext {
@@ -13,6 +14,6 @@ public final class ZMQContext {
 
     deinit {
         // Waits for the linger time of sockets that were closed with messages to send.
-        zmq_ctx_term(raw)
+        while zmq_ctx_term(raw) != 0, zmq_errno() == EINTR {}
     }
 }

@@ -13,5 +13,6 @@ public struct ZMQError: Error, Hashable, Sendable, CustomStringConvertible {
         errno = zmq_errno()
     }
 
+    /// The sentence for a user.
     public var description: String { "\(operation): \(String(cString: zmq_strerror(errno)))" }
 }

@@ -131,7 +131,7 @@ def test_server_killed_again_and_again(
     client.wait_for("iopub", lambda m: m.type == "stream", 10, "text")
     for moment in MOMENTS[:5]:
         # The moment is what is tested.
-    time.sleep(moment * 0.5)
+        time.sleep(moment * 0.5)
         durable.kill()
         durable.process.wait()
         durable.restart_server("--attach")
@@ -228,7 +228,7 @@ def test_interpreter_killed_with_output_unread(
     assert text == expected
     error = next(m for m in messages if m.type == "error")
     assert error.content["ename"] == "KernelDied"
-    assert error.content["evalue"] == "The interpreter ended with signal SIGKILL."
+    assert error.content["evalue"] == "The interpreter ended with signal 9 (SIGKILL)."
     assert client.reply(request).content["ename"] == "KernelDied"
     assert durable.wait(10) == 1
 

@@ -205,8 +205,7 @@ def test_processes(inside: Client) -> None:
     seen = ast.literal_eval(done.stdout)
     assert 1 in seen
     assert len(seen) <= 3
-    assert outcomes(inside, "os.kill, 1, 9", f"os.kill, {os.getpid()}, 0") == ["allowed", "ESRCH"]
-    # PID 1 does not take a signal from its own sandbox.
+    assert outcomes(inside, "os.kill, 1, 9", f"os.kill, {os.getpid()}, 0") == ["EPERM", "ESRCH"]
     assert inside.run_ok("print('alive')").stdout == "alive\n"
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from conftest import StartKernel
 from peers.kernel import Kernel
-from peers.wire import Client, Message
+from peers.wire import Client, Message, connected
 
 STATES = ["busy", "idle"]
 
@@ -487,8 +487,7 @@ def test_input_refused(shared: Client) -> None:
 
 def test_only_the_asker_is_asked(shared_kernel: Kernel, shared: Client) -> None:
     """Another client of the same kernel sees no question."""
-    with Client(shared_kernel.connection) as other:
-        other.request("kernel_info_request")
+    with connected(shared_kernel.connection) as other:
         request = shared.start("print(input())", allow_stdin=True)
         answer(shared, "mine")
         assert shared.finish(request).stdout == "mine\n"

@@ -16,10 +16,10 @@ pytestmark = pytest.mark.husk
 DEATHS = [
     ("import os; os._exit(3)", "exit status 3"),
     ("import os; os._exit(0)", "exit status 0"),
-    ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "signal SIGSEGV"),
-    ("import ctypes; ctypes.string_at(0)", "signal SIGSEGV"),
-    ("import os; os.abort()", "signal SIGABRT"),
-    ("import os; os.kill(os.getpid(), 9)", "signal SIGKILL"),
+    ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "signal 11 (SIGSEGV)"),
+    ("import ctypes; ctypes.string_at(0)", "signal 11 (SIGSEGV)"),
+    ("import os; os.abort()", "signal 6 (SIGABRT)"),
+    ("import os; os.kill(os.getpid(), 9)", "signal 9 (SIGKILL)"),
 ]
 
 

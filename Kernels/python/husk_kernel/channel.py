@@ -40,9 +40,7 @@ class Message:
 def encode(kind: str, metadata: bytes, content: bytes, buffers: list[bytes]) -> bytes:
     """Put the parts of a message together: count, lengths, parts."""
     parts = [kind.encode(), b"", metadata, content, *buffers]
-    return b"".join(
-        [struct.pack(f"<I{len(parts)}I", len(parts), *(len(part) for part in parts)), *parts]
-    )
+    return b"".join([struct.pack(f"<I{len(parts)}I", len(parts), *(len(part) for part in parts)), *parts])
 
 
 def decode(data: bytes, request: int) -> Message:

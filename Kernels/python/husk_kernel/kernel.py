@@ -257,9 +257,7 @@ class Kernel:
                 transformed = shell.transform_cell(code)
             except Exception:
                 failure = sys.exc_info()
-            if shell.should_run_async(
-                code, transformed_cell=transformed, preprocessing_exc_tuple=failure
-            ):
+            if shell.should_run_async(code, transformed_cell=transformed, preprocessing_exc_tuple=failure):
                 self.cell_task = self.loop.create_task(
                     self._run_async(message, code, transformed, failure, options)
                 )
@@ -336,9 +334,7 @@ class Kernel:
                 "raw_input was called, but this frontend does not support input requests."
             )
         self.channel.finish_output()
-        self.channel.send(
-            message.request, "input_request", {"prompt": prompt, "password": is_password}
-        )
+        self.channel.send(message.request, "input_request", {"prompt": prompt, "password": is_password})
         bell = select.poll()
         bell.register(REQUESTS_BELL, select.POLLIN)
         while True:

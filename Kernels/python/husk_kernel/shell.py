@@ -81,9 +81,7 @@ class KernelDisplayPublisher(DisplayPublisher):
                 return
         self.kernel.send(kind, content)
 
-    def is_publishing_captured(
-        self, data: Any, metadata: Any, transient: Any, update: bool
-    ) -> bool:
+    def is_publishing_captured(self, data: Any, metadata: Any, transient: Any, update: bool) -> bool:
         """Leave what `%%capture` wants to it."""
         if not getattr(self, "_is_publishing", False) and self.shell.display_pub is not self:
             return False
@@ -121,8 +119,7 @@ def encode_images(data: dict[str, Any]) -> dict[str, Any]:
     from base64 import b64encode
 
     return {
-        key: b64encode(value).decode() if isinstance(value, bytes) else value
-        for key, value in data.items()
+        key: b64encode(value).decode() if isinstance(value, bytes) else value for key, value in data.items()
     }
 
 
@@ -203,9 +200,7 @@ class ZMQInteractiveShell(InteractiveShell):
             self.ask_exit()
 
     def set_next_input(self, text: str, replace: bool = False) -> None:
-        self.payload_manager.write_payload(
-            {"source": "set_next_input", "text": text, "replace": replace}
-        )
+        self.payload_manager.write_payload({"source": "set_next_input", "text": text, "replace": replace})
 
     def showtraceback(self, exc_tuple: Any = None, *args: Any, **kwargs: Any) -> None:
         """Show a cancelled cell as what it is for its user: an interrupt."""

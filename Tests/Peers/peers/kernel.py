@@ -86,18 +86,21 @@ class Kernel:
         """What the server has said."""
         return self._stderr.read_text()
 
-    def client(self, ready: bool = True, timeout: float = 60) -> Client:
+    def client(self, ready: bool = True, timeout: float = 30) -> Client:
         """Connects another client. It is closed with the kernel."""
         client = Client(self.connection)
         self._clients.append(client)
         if ready:
             try:
-                client.wait_ready(timeout)
+                client.wait_ready(timeout, self._is_running)
             except TimeoutError as error:
                 raise TimeoutError(
                     f"{error}; exit status {self.process.poll()}; stderr:\n{self.stderr}"
                 ) from None
         return client
+
+    def _is_running(self) -> bool:
+        return self.process.poll() is None
 
     def wait(self, timeout: float = 10) -> int:
         """Waits for the server's end and returns its exit status."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import socket
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -266,9 +267,16 @@ class Client:
 
     # ---- Requests
 
-    def wait_ready(self, timeout: float = 60) -> Message:
+    def wait_ready(
+        self, timeout: float = 30, is_running: Callable[[], bool] = lambda: True
+    ) -> Message:
         """Waits for the kernel, and until iopub is heard; returns kernel_info_reply."""
         deadline = time.monotonic() + timeout
+        while is_running() and time.monotonic() < deadline and self.is_silent("iopub", 0.2):
+            if self.beats():
+                break
+        if not is_running():
+            raise TimeoutError("the kernel has ended before it was ready")
         while True:
             # Husk welcomes each subscriber at once; ipykernel only the first, and then the only way
             # to know that a subscription has arrived is to hear something.
@@ -326,6 +334,11 @@ class Client:
         """Asks the kernel to end; returns its reply."""
         request = self.send("control", "shutdown_request", {"restart": restart})
         return self.reply(request, "control", timeout)
+
+    def beats(self) -> bool:
+        """Tells whether somebody listens at the heartbeat's port."""
+        with socket.socket() as probe:
+            return probe.connect_ex((self.connection["ip"], self.connection["hb_port"])) == 0
 
     def beat(self, timeout: float = 5) -> float:
         """Returns how many seconds a heartbeat takes."""

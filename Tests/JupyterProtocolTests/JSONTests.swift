@@ -1,0 +1,76 @@
+import JupyterProtocol
+import Testing
+
+@Suite("JSON")
+struct JSONTests {
+    @Test(
+        "Valid texts",
+        arguments: [
+            (#"{"a":[1,-2.5,true,null,"é😀\n"]}"#, #"{"a":[1,-2.5,true,null,"é😀\n"]}"#),
+            (#""\ud83d\ude00\u0041""#, #""😀A""#), ("9223372036854775807", "9223372036854775807"),
+            ("1e2", "100.0"), (" [ ] ", "[]"), (#"{"b":1,"a":2,"b":3}"#, #"{"a":2,"b":3}"#),
+            (#""\ud800""#, "\"\u{fffd}\""),
+        ])
+    func valid(_ text: String, _ expected: String) throws {
+        #expect(String(decoding: try JSONValue(parsing: Array(text.utf8)).encoded(), as: UTF8.self) == expected)
+    }
+
+    @Test(
+        "Invalid texts",
+        arguments: ["", "{", "[1,]", "01", "nul", "\"", "\"\u{1}\"", "1 2", "{\"a\" 1}", "NaN", "+1", "\"\\x\"", "-"])
+    func invalid(_ text: String) {
+        #expect(throws: JSONError.self) { try JSONValue(parsing: Array(text.utf8)) }
+    }
+
+    @Test("Nesting is bounded")
+    func depth() {
+        let bomb = [UInt8](repeating: UInt8(ascii: "["), count: 100_000)
+        #expect(throws: JSONError.self) { try JSONValue(parsing: bomb) }
+    }
+
+    @Test("Text of any bytes is valid UTF-8 afterwards")
+    func repairs() {
+        var output: [UInt8] = []
+        JSONText.append([0x61, 0xff, 0x22, 0xc3], to: &output)
+        #expect(String(decoding: output, as: UTF8.self) == "\"a\u{fffd}\\\"\u{fffd}\"")
+    }
+
+    @Test("Whatever bytes come, parsing ends and what it accepts it writes")
+    func fuzz() throws {
+        var generator = SeededGenerator(seed: 3)
+        let seed = Array(#"{"a":[1,2.5e3,"\u00e9\n",{"b":null}],"c":true}"#.utf8)
+        for _ in 0..<5000 {
+            var bytes = seed
+            for _ in 0..<3 {
+                bytes[Int.random(in: 0..<bytes.count, using: &generator)] = UInt8.random(in: 0...255, using: &generator)
+            }
+            guard let value = try? JSONValue(parsing: bytes) else { continue }
+            #expect(try JSONValue(parsing: value.encoded()) == value)
+        }
+    }
+
+    @Test(
+        "Dates",
+        arguments: [
+            (Int64(0), "1970-01-01T00:00:00.000000Z"), (951_782_400_000_001, "2000-02-29T00:00:00.000001Z"),
+            (1_795_464_000_123_456, "2026-11-23T20:00:00.123456Z"), (-1, "1969-12-31T23:59:59.999999Z"),
+        ])
+    func dates(_ microseconds: Int64, _ expected: String) {
+        #expect(Timestamp.iso8601(microseconds: microseconds) == expected)
+    }
+
+    @Test(
+        "What is wrong with a connection file is named",
+        arguments: [
+            ("[]", ""), ("{}", "shell_port"),
+            (#"{"shell_port":1,"iopub_port":1}"#, "iopub_port"), (#"{"shell_port":"x"}"#, "shell_port"),
+            (
+                #"{"shell_port":1,"iopub_port":2,"stdin_port":3,"control_port":4,"hb_port":5,"transport":"udp"}"#,
+                "transport"
+            ),
+        ])
+    func connectionFiles(_ text: String, _ field: String) {
+        let error = #expect(throws: ConnectionFileError.self) { try ConnectionFile(parsing: Array(text.utf8)) }
+        #expect(error?.field == field)
+    }
+}

@@ -1,0 +1,111 @@
+import InterpreterChannel
+import JupyterProtocol
+import Testing
+
+@testable import KernelRuntime
+
+@Suite("A kernel's decisions")
+struct SessionMachineTests {
+    typealias Output = SessionMachine.Output
+
+    func request(_ number: UInt64, _ type: String, _ content: JSONValue = [:]) -> ClientRequest {
+        var request = ClientRequest(
+            origin: .shell, identities: [[1]], type: type, header: Array("{\"n\":\(number)}".utf8),
+            metadata: Array("{}".utf8), content: content.encoded())
+        request.number = number
+        return request
+    }
+
+    func said(_ number: UInt64, _ type: String, _ content: JSONValue = [:]) -> SessionMachine.Input {
+        .message(request: number, ChannelMessage(type: type, content: content.encoded()))
+    }
+
+    func ready() -> SessionMachine {
+        var machine = SessionMachine()
+        _ = machine.handle(said(0, "hello", ["implementation": "x"]))
+        return machine
+    }
+
+    func brief(_ outputs: [Output]) -> [String] {
+        outputs.map { output in
+            switch output {
+            case .publish(let type, let request, let content):
+                let state = (try? JSONValue(parsing: content))?["execution_state"]?.stringValue
+                return "\(request) \(state ?? type)"
+            case .reply(let type, let request, let content):
+                let status = (try? JSONValue(parsing: content))?["status"]?.stringValue ?? "-"
+                return "\(request) \(type) \(status)"
+            case .send(let request, let message): return "\(request) → \(message.type)"
+            case .interrupt: return "interrupt"
+            case .end: return "end"
+            }
+        }
+    }
+
+    @Test("Cells run one at a time, in order, busy and idle round each")
+    func order() {
+        var machine = ready()
+        let first = machine.handle(.request(request(1, "execute_request", ["code": "a"])))
+        #expect(brief(first) == ["1 busy", "1 execute_input", "1 → execute_request"])
+        #expect(machine.handle(.request(request(2, "execute_request", ["code": "b"]))).isEmpty)
+        let next = machine.handle(said(1, "execute_reply", ["status": "ok"]))
+        #expect(brief(next) == ["1 idle", "2 busy", "2 execute_input", "2 → execute_request"])
+        #expect(machine.executionCount == 2)
+    }
+
+    @Test("An error aborts the cells behind it, and only cells")
+    func aborts() {
+        var machine = ready()
+        for (number, type) in [(1, "execute_request"), (2, "execute_request"), (3, "complete_request")]
+            as [(UInt64, String)]
+        {
+            _ = machine.handle(.request(request(number, type, ["code": "a"])))
+        }
+        let outputs = machine.handle(said(1, "execute_reply", ["status": "error"]))
+        #expect(
+            brief(outputs) == [
+                "1 idle", "2 busy", "2 execute_reply aborted", "2 idle", "3 busy", "3 → complete_request",
+            ])
+    }
+
+    @Test("Requests that need no interpreter are answered while a cell runs")
+    func control() {
+        var machine = ready()
+        _ = machine.handle(.request(request(1, "execute_request", ["code": "a"])))
+        #expect(
+            brief(machine.handle(.request(request(2, "kernel_info_request"))))
+                == ["2 busy", "2 kernel_info_reply ok", "2 idle"])
+        #expect(
+            brief(machine.handle(.request(request(3, "interrupt_request"))))
+                == ["interrupt", "3 busy", "3 interrupt_reply ok", "3 idle"])
+        #expect(brief(machine.handle(.request(request(4, "no_such_request")))) == ["4 busy", "4 idle"])
+    }
+
+    @Test("A death answers everything that waits, and says so")
+    func death() {
+        var machine = ready()
+        _ = machine.handle(.request(request(1, "execute_request", ["code": "a"])))
+        _ = machine.handle(.request(request(2, "execute_request", ["code": "b"])))
+        #expect(
+            brief(machine.handle(.death(.process(.signalled(11))))) == [
+                "1 error", "1 execute_reply error", "1 idle", "2 busy", "2 execute_reply error", "2 idle", "0 dead",
+            ])
+    }
+
+    @Test("Silent cells neither count nor show")
+    func silent() {
+        var machine = ready()
+        let outputs = machine.handle(.request(request(1, "execute_request", ["code": "a", "silent": true])))
+        #expect(brief(outputs) == ["1 busy", "1 → execute_request"])
+        #expect(machine.executionCount == 0)
+    }
+
+    @Test("History by pattern, newest of equal inputs")
+    func history() {
+        var history = InputHistory()
+        for (index, input) in ["1", "12", "x", "12"].enumerated() { history.append(line: index + 1, input: input) }
+        let answer = history.answer(
+            HistoryRequest(content: ["hist_access_type": "search", "pattern": "1?", "unique": true, "n": 5]))
+        #expect(answer == [[1, 4, "12"]])
+    }
+}
