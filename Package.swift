@@ -40,7 +40,10 @@ let package = Package(
         .systemLibrary(name: "CSeccomp", providers: [.apt(["libseccomp-dev"])]),
         .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
         .target(name: "CLinux", cSettings: gnu),
-        .target(name: "CChannel", cSettings: gnu),
+        // A foreign Python loads it inside a sandbox, where Swift's libraries are not: Embedded links none.
+        .target(
+            name: "CChannel", cSettings: gnu,
+            linkerSettings: [.unsafeFlags(["-enable-experimental-feature", "Embedded", "-nostartfiles"])]),
         .target(name: "CPythonShim", dependencies: ["CPython"], cSettings: gnu),
 
         // Leaf modules.

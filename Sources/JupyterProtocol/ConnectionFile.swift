@@ -50,6 +50,10 @@ public struct ConnectionFile: Hashable, Sendable {
         self.ports = ports
         ip = try text("ip", default: "127.0.0.1")
         transport = try text("transport", default: "tcp")
+        // Whoever wants a kernel that obeys anybody has to say so.
+        guard value["key"] != nil else {
+            throw ConnectionFileError(field: "key", "is missing; an empty one turns signatures off")
+        }
         key = try text("key", default: "")
         signatureScheme = try text("signature_scheme", default: "hmac-sha256")
         kernelName = try text("kernel_name", default: "")

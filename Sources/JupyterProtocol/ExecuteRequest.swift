@@ -11,9 +11,14 @@ public struct ExecuteRequest: Hashable, Sendable {
     /// Whether an error aborts the cells that wait behind it.
     public var stopOnError: Bool
 
-    /// Reads the content.
-    public init(content: JSONValue) {
-        code = content["code"]?.stringValue ?? ""
+    /// Reads the content; nil if it has no code, or expressions that are none.
+    public init?(content: JSONValue) {
+        guard let code = content["code"]?.stringValue else { return nil }
+        switch content["user_expressions"] {
+        case nil, .null, .object: break
+        default: return nil
+        }
+        self.code = code
         silent = content["silent"]?.boolValue ?? false
         storeHistory = silent ? false : content["store_history"]?.boolValue ?? true
         allowStdin = content["allow_stdin"]?.boolValue ?? true

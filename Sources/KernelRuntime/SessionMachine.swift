@@ -104,15 +104,21 @@ struct SessionMachine {
     private mutating func startNext(_ outputs: inout [Output]) {
         while running == nil, hello != nil, !isDead, let request = queue.popFirst() {
             status("busy", request.number, &outputs)
+            var content = request.content
             if request.type == "history_request" {
-                let content = (try? JSONValue(parsing: request.content)) ?? .object([:])
-                let answer = history.answer(HistoryRequest(content: content))
-                reply(request, .object(["status": "ok", "history": answer]), &outputs)
+                let wanted = HistoryRequest(content: (try? JSONValue(parsing: content)) ?? .object([:]))
+                reply(request, .object(["status": "ok", "history": history.answer(wanted)]), &outputs)
                 status("idle", request.number, &outputs)
                 continue
             }
+            if request.type == "execute_request" {
+                guard let begun = begin(request, &outputs) else {
+                    refuse(request, &outputs)
+                    continue
+                }
+                content = begun
+            }
             running = request
-            let content = request.type == "execute_request" ? begin(request, &outputs) : request.content
             outputs.append(
                 .send(
                     request: request.number,
@@ -122,10 +128,10 @@ struct SessionMachine {
         }
     }
 
-    /// Gives a cell its number and shows it. Returns the content for the interpreter.
-    private mutating func begin(_ request: ClientRequest, _ outputs: inout [Output]) -> [UInt8] {
-        var content = (try? JSONValue(parsing: request.content)) ?? .object([:])
-        let cell = ExecuteRequest(content: content)
+    /// Gives a cell its number and shows it. Returns the content for the interpreter; nil if the request has none.
+    private mutating func begin(_ request: ClientRequest, _ outputs: inout [Output]) -> [UInt8]? {
+        guard var content = try? JSONValue(parsing: request.content), let cell = ExecuteRequest(content: content)
+        else { return nil }
         stopsOnError = cell.stopOnError
         if cell.storeHistory, !cell.silent {
             executionCount += 1
@@ -140,6 +146,15 @@ struct SessionMachine {
         }
         content["execution_count"] = .integer(Int64(executionCount))
         return content.encoded()
+    }
+
+    private func refuse(_ request: ClientRequest, _ outputs: inout [Output]) {
+        let content = JSONValue.object([
+            "status": "error", "execution_count": .integer(Int64(executionCount)), "ename": "MalformedRequest",
+            "evalue": "code is not text, or user_expressions is not an object", "traceback": .array([]),
+        ])
+        reply(request, content, &outputs)
+        status("idle", request.number, &outputs)
     }
 
     private mutating func shutDown(_ request: ClientRequest, _ outputs: inout [Output]) {

@@ -13,5 +13,6 @@ public struct NotebookError: Error, Hashable, Sendable, CustomStringConvertible 
         self.problem = problem
     }
 
+    /// The problem with its place, as one sentence's part.
     public var description: String { place.isEmpty ? "the file \(problem)" : "\(place) \(problem)" }
 }

@@ -31,7 +31,7 @@ enum LineNormalisation {
 
     /// UUIDs, other identifiers of 32 digits, and those of pandas' styled tables replaced.
     static func withoutIdentifiers(_ text: String) -> String {
-        text.replacing(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|\b[0-9a-f]{32}\b/, with: "<id>")
+        text.replacing(/\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b|\b[0-9a-f]{32}\b/, with: "<id>")
             .replacing(/\bT_[0-9a-f]{5}(?![0-9a-zA-Z])/, with: "T_…")
     }
 

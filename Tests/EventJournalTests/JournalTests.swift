@@ -7,7 +7,7 @@ struct JournalTests {
     /// A folder that is removed afterwards.
     func withFolder(_ body: (String) throws -> Void) throws {
         var template = Array("/tmp/husk-journal-XXXXXX".utf8CString)
-        let made = template.withUnsafeMutableBufferPointer { mkdtemp($0.baseAddress) }
+        let made = template.withUnsafeMutableBufferPointer { $0.baseAddress.flatMap { mkdtemp($0) } }
         let folder = String(cString: try #require(made))
         defer { rmdir(folder) }
         try body(folder)

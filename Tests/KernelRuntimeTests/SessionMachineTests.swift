@@ -1,5 +1,7 @@
 import InterpreterChannel
 import JupyterProtocol
+import KeeperWire
+import LinuxKit
 import Testing
 
 @testable import KernelRuntime

@@ -1,3 +1,4 @@
+import JupyterProtocol
 import NotebookFormat
 import Testing
 

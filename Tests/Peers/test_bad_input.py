@@ -250,7 +250,7 @@ events, size = word(16), word(24)
 def publish(frame, grow=None):
     head = word(64)
     for n, byte in enumerate(frame): memory[events + (head + n) % size] = byte
-    struct.pack_into('<Q', memory, 64, head + (len(frame) if grow is None else grow))
+    struct.pack_into('<Q', memory, 64, (head + (len(frame) if grow is None else grow)) % 2**64)
     os.write(4, struct.pack('<Q', 1))
 def frame(length=0, kind=1, flags=0, zero=0, number=10**6, request=0):
     return struct.pack('<IBBHQQ', length, kind, flags, zero, number, request)

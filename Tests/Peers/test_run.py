@@ -178,7 +178,7 @@ def test_check_ignores_what_changes_by_itself(husk: Husk, tmp_path: Path) -> Non
     """Addresses, colours, counts."""
     address = new_output(
         "execute_result",
-        data={"text/plain": "<object object at 0x7f0000000000>"},
+        data={"text/plain": "<object at 0x7f0000000000>"},
         execution_count=7,
     )
     notebook = write(tmp_path / "n.ipynb", new_code_cell("object()", outputs=[address]))
@@ -278,10 +278,10 @@ def test_end_of_the_terminal(husk: Husk, tmp_path: Path) -> None:
 
 def test_doctor(husk: Husk) -> None:
     """What the machine offers; and as JSON."""
-    done = husk.run("doctor")
+    done = husk.run("doctor", "--python", husk.python)
     assert done.stdout
     assert done.returncode == 0, done.stdout + done.stderr
-    done = husk.run("doctor", "--json")
+    done = husk.run("doctor", "--json", "--python", husk.python)
     assert isinstance(json.loads(done.stdout), dict)
 
 
