@@ -11,6 +11,11 @@ let strict: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+/// For libraries of C that an interpreter loads inside a sandbox, where Swift's are not: Embedded links none.
+let withoutSwift: [LinkerSetting] = [
+    .unsafeFlags(["-enable-experimental-feature", "Embedded", "-nostartfiles"])
+]
+
 let gnu: [CSetting] = [.define("_GNU_SOURCE")]
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -26,6 +31,7 @@ let package = Package(
         .executable(name: "husk-keeper", targets: ["husk-keeper"]),
         .executable(name: "husk-python", targets: ["husk-python"]),
         .library(name: "husk-channel", type: .dynamic, targets: ["CChannel"]),
+        .library(name: "husk-python-stream", type: .dynamic, targets: ["CPythonStream"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -40,11 +46,10 @@ let package = Package(
         .systemLibrary(name: "CSeccomp", providers: [.apt(["libseccomp-dev"])]),
         .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
         .target(name: "CLinux", cSettings: gnu),
-        // A foreign Python loads it inside a sandbox, where Swift's libraries are not: Embedded links none.
-        .target(
-            name: "CChannel", cSettings: gnu,
-            linkerSettings: [.unsafeFlags(["-enable-experimental-feature", "Embedded", "-nostartfiles"])]),
+        .target(name: "CChannel", cSettings: gnu, linkerSettings: withoutSwift),
         .target(name: "CPythonShim", dependencies: ["CPython"], cSettings: gnu),
+        .systemLibrary(name: "CPythonHeaders", pkgConfig: "python3", providers: [.apt(["libpython3-dev"])]),
+        .target(name: "CPythonStream", dependencies: ["CPythonHeaders"], cSettings: gnu, linkerSettings: withoutSwift),
 
         // Leaf modules.
         .target(

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -40,7 +41,7 @@ static uint64_t event_offset, event_size, request_offset, request_size;
 static uint64_t head, next_number = 1;  // The event ring's; this side is its only writer.
 static uint64_t last_request_frame;
 static atomic_bool is_off = true;
-static int timer = -1;
+static int timer = -1, pipes = -1;  // `pipes` is an epoll set of both: asking it takes a third of a poll of two.
 
 // Text that waits to be published.
 static struct {
@@ -183,11 +184,14 @@ static void empty_pipe(int index) {
   }
 }
 
+static bool have_pipes_something(void) {
+  struct epoll_event event;
+  return epoll_wait(pipes, &event, 1, 0) != 0;
+}
+
 static void empty_pipes(void) {
-  struct pollfd pipes[2] = {{.fd = PIPE_OUT, .events = POLLIN}, {.fd = PIPE_ERR, .events = POLLIN}};
-  if (poll(pipes, 2, 0) <= 0) return;
-  for (int index = 0; index < 2; index++)
-    if (pipes[index].revents & POLLIN) empty_pipe(index);
+  if (!have_pipes_something()) return;
+  for (int index = 0; index < 2; index++) empty_pipe(index);
 }
 
 // MARK: The thread
@@ -205,7 +209,10 @@ static void *serve(void *unused) {
     pthread_mutex_unlock(&lock);
     // The pipes have no other writer left: they would be ready for ever.
     for (int index = 0; index < 2; index++)
-      if (waiting[index].revents & (POLLHUP | POLLNVAL) && !(waiting[index].revents & POLLIN)) waiting[index].fd = -1;
+      if (waiting[index].revents & (POLLHUP | POLLNVAL) && !(waiting[index].revents & POLLIN)) {
+        epoll_ctl(pipes, EPOLL_CTL_DEL, waiting[index].fd, NULL);
+        waiting[index].fd = -1;
+      }
   }
   return NULL;
 }
@@ -243,7 +250,12 @@ int husk_channel_open(void) {
 
 int husk_channel_start(void) {
   timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-  if (timer < 0) return -errno;
+  pipes = epoll_create1(EPOLL_CLOEXEC);
+  if (timer < 0 || pipes < 0) return -errno;
+  for (int descriptor = PIPE_OUT; descriptor <= PIPE_ERR; descriptor++) {
+    struct epoll_event event = {.events = EPOLLIN};
+    if (epoll_ctl(pipes, EPOLL_CTL_ADD, descriptor, &event) < 0) return -errno;
+  }
   sigset_t all, old;
   sigfillset(&all);
   pthread_attr_t attributes;
@@ -274,9 +286,7 @@ int64_t husk_channel_write(uint64_t request, int stream, const char *bytes, size
 int64_t husk_channel_try_write(uint64_t request, int stream, const char *bytes, size_t count) {
   if (atomic_load(&is_off) || pthread_mutex_trylock(&lock) != 0) return 0;
   // Emptying a pipe may have to wait; a call that must not wait leaves it to one that may.
-  struct pollfd pipes[2] = {{.fd = PIPE_OUT, .events = POLLIN}, {.fd = PIPE_ERR, .events = POLLIN}};
-  int64_t taken = 0;
-  if (poll(pipes, 2, 0) == 0) taken = gather(request, stream, bytes, count, NONE);
+  int64_t taken = have_pipes_something() ? 0 : gather(request, stream, bytes, count, NONE);
   pthread_mutex_unlock(&lock);
   return taken < 0 ? 0 : taken;
 }

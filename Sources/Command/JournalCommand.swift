@@ -1,7 +1,7 @@
 import ArgumentParser
 import EventJournal
-import Glibc
 import JupyterProtocol
+import LinuxKit
 
 /// `husk journal`: a kernel's journal as JSON lines, for tests and operators.
 struct JournalCommand: ParsableCommand {
@@ -16,9 +16,7 @@ struct JournalCommand: ParsableCommand {
 
     func run() throws {
         try Failure.report("journal") {
-            let folder = "\(Files.absolute(state))/kernels"
-            let name = try kernel ?? onlyKernel(in: folder)
-            for record in try Journal.inspect("\(folder)/\(name)") {
+            for record in try Journal.inspect(try folder()) {
                 var line: JSONValue = [
                     "sequence": .integer(Int64(clamping: record.sequence)), "time": .integer(record.time),
                     "kind": .string(JournalCommand.names[record.kind] ?? "\(record.kind)"),
@@ -38,20 +36,19 @@ struct JournalCommand: ParsableCommand {
         1: "request", 2: "frame", 3: "publish", 4: "reply", 5: "stdin", 6: "death", 7: "snapshot", 8: "leftover",
     ]
 
-    private func onlyKernel(in folder: String) throws -> String {
-        guard let directory = opendir(folder) else { throw Failure("\(folder): there is no kernel") }
-        defer { closedir(directory) }
-        var names: [String] = []
-        while let entry = readdir(directory) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+    /// The folder of the named kernel, or of the only one; of those that died when none lives.
+    private func folder() throws -> String {
+        let state = Files.absolute(state)
+        for parent in ["kernels", "ended"] {
+            let names = Directory.entries("\(state)/\(parent)")
+            if let kernel, names.contains(kernel) { return "\(state)/\(parent)/\(kernel)" }
+            guard kernel == nil, let first = names.first else { continue }
+            guard names.count == 1 else {
+                throw Failure(
+                    "\(state)/\(parent) holds \(names.count) kernels; name one of \(names.joined(separator: ", "))")
             }
-            if !name.hasPrefix(".") { names.append(name) }
+            return "\(state)/\(parent)/\(first)"
         }
-        guard let name = names.first, names.count == 1 else {
-            throw Failure(
-                "\(folder) holds \(names.count) kernels; name one of \(names.sorted().joined(separator: ", "))")
-        }
-        return name
+        throw Failure("\(state): there is no kernel\(kernel.map { " " + $0 } ?? "")")
     }
 }

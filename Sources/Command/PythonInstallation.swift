@@ -4,9 +4,10 @@ import KeeperWire
 /// A Python that can be a kernel, and what of it a sandbox has to see. The one place of the command line that knows
 /// the language.
 struct PythonInstallation {
-    /// Inside a sandbox: the Python side of the kernel, and the channel library.
+    /// Inside a sandbox: the Python side of the kernel, and its libraries.
     private static let insidePackages = "/opt/husk/python"
-    private static let insideLibrary = "/opt/husk/lib/libhusk-channel.so"
+    private static let insideLibraries = "/opt/husk/lib"
+    private static let libraries = ["libhusk-channel.so", "libhusk-python-stream.so"]
     /// The Python whose library the warm host is linked with.
     private static let linked = "/usr/bin/python3"
 
@@ -44,11 +45,14 @@ struct PythonInstallation {
     func mounts(_ installation: Installation) -> [SandboxSpec.Mount] {
         var mounts = [
             SandboxSpec.Mount(
-                host: "\(installation.kernels)/python", inside: PythonInstallation.insidePackages, mode: .readOnly),
-            SandboxSpec.Mount(
-                host: "\(installation.programs)/libhusk-channel.so", inside: PythonInstallation.insideLibrary,
-                mode: .readOnly),
+                host: "\(installation.kernels)/python", inside: PythonInstallation.insidePackages, mode: .readOnly)
         ]
+        for library in PythonInstallation.libraries {
+            mounts.append(
+                .init(
+                    host: "\(installation.programs)/\(library)",
+                    inside: "\(PythonInstallation.insideLibraries)/\(library)", mode: .readOnly))
+        }
         if base != "/usr" { mounts.append(.init(host: base, inside: base, mode: .readOnly)) }
         if isVirtual {
             // Packages can be installed, and are gone with the sandbox.
@@ -64,9 +68,7 @@ struct PythonInstallation {
             return .fork(
                 profile: .init(
                     program: "\(installation.programs)/husk-python",
-                    arguments: [
-                        program, "\(installation.kernels)/python", "\(installation.programs)/libhusk-channel.so",
-                    ]))
+                    arguments: [program, "\(installation.kernels)/python", installation.programs]))
         }
         let start =
             "import sys; sys.path.insert(0, '\(PythonInstallation.insidePackages)'); "

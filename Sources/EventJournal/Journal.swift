@@ -178,16 +178,7 @@ public final class Journal {
     private func files() -> [String] { Journal.files(in: directory) }
 
     private static func files(in directory: String) -> [String] {
-        guard let stream = opendir(directory) else { return [] }
-        defer { closedir(stream) }
-        var names: [String] = []
-        while let entry = readdir(stream) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if name.hasSuffix(".journal") { names.append(name) }
-        }
-        return names
+        Directory.entries(directory).filter { $0.hasSuffix(".journal") }
     }
 
     private static func now() -> Int64 {

@@ -47,16 +47,16 @@ struct StateDirectory {
 
     /// Removes a kernel's journal.
     func remove(kernel: String) {
-        StateDirectory.removeTree("\(path)/kernels/\(kernel)")
+        Directory.removeTree("\(path)/kernels/\(kernel)")
     }
 
     /// Removes what earlier keepers left. The caller holds the lock and every sandbox has ended.
     func clean() {
-        for name in StateDirectory.entries("\(path)/sandboxes") {
+        for name in Directory.entries("\(path)/sandboxes") {
             StateDirectory.removeGroups(listedIn: "\(path)/sandboxes/\(name)")
             forget(sandbox: name)
         }
-        for name in StateDirectory.entries("\(path)/kernels") { remove(kernel: name) }
+        for name in Directory.entries("\(path)/kernels") { remove(kernel: name) }
     }
 
     /// Removes everything that is the keeper's own. The caller holds the lock.
@@ -86,26 +86,5 @@ struct StateDirectory {
         var buffer = [UInt8](repeating: 0, count: 65_536)
         let count = read(file, &buffer, buffer.count)
         return count < 0 ? nil : String(decoding: buffer[..<count], as: UTF8.self)
-    }
-
-    private static func entries(_ path: String) -> [String] {
-        guard let directory = opendir(path) else { return [] }
-        defer { closedir(directory) }
-        var names: [String] = []
-        while let entry = readdir(directory) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if name != "." && name != ".." { names.append(name) }
-        }
-        return names
-    }
-
-    private static func removeTree(_ path: String) {
-        for name in entries(path) {
-            let child = "\(path)/\(name)"
-            if unlink(child) < 0, errno == EISDIR || errno == EPERM { removeTree(child) }
-        }
-        rmdir(path)
     }
 }

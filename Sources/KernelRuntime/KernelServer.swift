@@ -45,6 +45,7 @@ public final class KernelServer {
     public private(set) var lastWords = ""
 
     private let place: Place
+    private let isDurable: Bool
     private let loop: EventLoop
     private let keeper: KeeperConnection
     private let descriptors: KernelDescriptors
@@ -73,6 +74,7 @@ public final class KernelServer {
         starting order: KernelOrder, in place: Place, ports: JSONValue, keeper: KeeperConnection, loop: EventLoop
     ) throws {
         self.place = place
+        isDurable = order.orphanSeconds > 0
         self.loop = loop
         self.keeper = keeper
         descriptors = try KernelDescriptors()
@@ -96,6 +98,7 @@ public final class KernelServer {
     /// Takes over a kernel whose server has gone: the state comes from the journal, the rest from the keeper.
     public init(attachingTo place: Place, ports: JSONValue, keeper: KeeperConnection, loop: EventLoop) throws {
         self.place = place
+        isDurable = true
         self.loop = loop
         self.keeper = keeper
         var answer = try keeper.adopt(place.kernel)
@@ -157,6 +160,8 @@ public final class KernelServer {
 
     /// Accepts the line that the running cell asked for. Called by the front.
     public func provideInput(content: [UInt8]) {
+        // The cell that asked has been interrupted, or nobody has asked: the next question wants an answer of its own.
+        guard machine.isAsking else { return }
         attempt {
             try record(.stdin, request: machine.running?.number ?? 0, content)
             try handle(.stdin(value: content))
@@ -318,7 +323,8 @@ public final class KernelServer {
         if let retry { loop.cancel(retry) }
         unlink("\(place.directory)/cursor")
         unlink("\(place.directory)/session")
-        journal.remove()
+        let isEvidence = isDurable && (death ?? .requested) != .requested
+        if !isEvidence || !EndedKernels.keep(place) { journal.remove() }
         try? keeper.send(.end(kernel: place.kernel))
         onEnd?(death ?? .requested)
     }

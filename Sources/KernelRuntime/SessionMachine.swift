@@ -43,6 +43,9 @@ struct SessionMachine {
     /// The request that the interpreter works on.
     private(set) var running: ClientRequest?
 
+    /// Whether the running cell waits for a line of input.
+    private(set) var isAsking = false
+
     private var queue: Deque<ClientRequest> = []
     private var waitingForHello: [ClientRequest] = []
     private var known: [UInt64: ClientRequest] = [:]
@@ -68,7 +71,8 @@ struct SessionMachine {
         switch input {
         case .request(let request): accept(request, &outputs)
         case .stdin(let value):
-            if let running {
+            if let running, isAsking {
+                isAsking = false
                 outputs.append(.send(request: running.number, ChannelMessage(type: "input_reply", content: value)))
             }
         case .message(let number, let message): interpreterSaid(message, number, &outputs)
@@ -199,6 +203,7 @@ struct SessionMachine {
             waitingForHello = []
             return startNext(&outputs)
         }
+        if message.type == "input_request", running?.number == number { isAsking = true }
         if message.type == "execute_result", let content = try? JSONValue(parsing: message.content),
             let text = content["data"]?["text/plain"]?.stringValue
         {
@@ -207,6 +212,7 @@ struct SessionMachine {
         // A reply for anything but the running request is a lie or a late echo; the running one goes on.
         guard let request = running, request.number == number, SessionMachine.ends(message.type) else { return }
         running = nil
+        isAsking = false
         status("idle", number, &outputs)
         if message.type == "execute_reply", stopsOnError,
             let content = try? JSONValue(parsing: message.content), content["status"]?.stringValue == "error"
@@ -297,6 +303,7 @@ extension SessionMachine {
         writer.append(hello != nil)
         if let hello { writer.append(blob: hello.encoded()) }
         writer.append(running?.number ?? 0)
+        writer.append(isAsking)
         writer.append(UInt64(runningLine))
         writer.append(stopsOnError)
         writer.append(Array(queue)) { $0.append($1.number) }
@@ -316,6 +323,7 @@ extension SessionMachine {
         isEnding = try reader.boolean()
         if try reader.boolean() { hello = try? JSONValue(parsing: try reader.blob()) }
         let runningNumber = try reader.integer(UInt64.self)
+        isAsking = try reader.boolean()
         runningLine = Int(clamping: try reader.integer(UInt64.self))
         stopsOnError = try reader.boolean()
         let queued = try reader.list { reader throws(WireError) in try reader.integer(UInt64.self) }

@@ -30,6 +30,8 @@ public final class ZMQFront: KernelFront {
     private var isLossy = false
     private var waitingReplies: [(socket: ZMQSocket, frames: [[UInt8]])] = []
     private var welcomes = 0
+    /// The id of the latest input request.
+    private var question: String?
 
     /// Opens the sockets and waits for clients on `loop`.
     ///
@@ -91,7 +93,7 @@ public final class ZMQFront: KernelFront {
         }
         while let frames = next(from: stdin) {
             hasReceived = true
-            if let message = accept(frames), message.header.type == "input_reply" {
+            if let message = accept(frames), message.header.type == "input_reply", answersQuestion(message) {
                 kernel.provideInput(content: message.content)
             }
         }
@@ -105,6 +107,14 @@ public final class ZMQFront: KernelFront {
         }
         if !waitingReplies.isEmpty { retryReplies() }
         return hasReceived
+    }
+
+    /// Clients need not say which question they answer; one that does must mean the latest.
+    private func answersQuestion(_ message: WireMessage) -> Bool {
+        guard let question, let parent = try? JSONValue(parsing: message.parentHeader),
+            let id = parent["msg_id"]?.stringValue
+        else { return true }
+        return id == question
     }
 
     private func next(from socket: ZMQSocket) -> [[UInt8]]? {
@@ -188,6 +198,7 @@ public final class ZMQFront: KernelFront {
     /// See the protocol that requires it.
     public func askForInput(_ message: OutgoingMessage, of request: ClientRequest) {
         // A client's shell and stdin sockets have one identity (Jupyter messaging, "Messages on the stdin channel").
+        question = id(of: message)
         send(message, to: request, over: stdin)
     }
 
@@ -210,11 +221,13 @@ public final class ZMQFront: KernelFront {
         if !waitingReplies.isEmpty { loop.after(.milliseconds(50)) {} }
     }
 
+    private func id(of message: OutgoingMessage) -> String { "\(kernel.session)_\(message.sequence)" }
+
     private func wire(_ message: OutgoingMessage, identities: [[UInt8]]) -> WireMessage {
         WireMessage(
             identities: identities,
             header: MessageHeader(
-                id: "\(kernel.session)_\(message.sequence)", session: kernel.session, username: "husk",
+                id: id(of: message), session: kernel.session, username: "husk",
                 date: Timestamp.iso8601(microseconds: message.time), type: message.type),
             parentHeader: message.parentHeader, metadata: message.metadata, content: message.content,
             buffers: message.buffers)

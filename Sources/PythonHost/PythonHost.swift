@@ -15,8 +15,8 @@ public enum PythonHost {
     /// Where a sandbox has the Python side.
     private static let insidePath = "/opt/husk/python"
 
-    /// Runs `husk-python PYTHON PACKAGES LIBRARY [MODULE…]`: the Python to be, the folder of the Python side,
-    /// the channel library, and modules to import in advance. Returns the exit status.
+    /// Runs `husk-python PYTHON PACKAGES LIBRARIES [MODULE…]`: the Python to be, the folder of the Python side,
+    /// the folder of the channel's libraries, and modules to import in advance. Returns the exit status.
     public static func main(arguments: [String]) -> Int32 {
         let socket = MessageSocket(adopting: OwnedDescriptor(adopting: keeper))
         _ = clinux_set_dumpable(false)
@@ -101,13 +101,5 @@ public enum PythonHost {
         return pread(descriptor, &bytes, bytes.count, 0) == bytes.count ? bytes : []
     }
 
-    private static func threadCount() -> Int {
-        guard let directory = opendir("/proc/self/task") else { return 0 }
-        defer { closedir(directory) }
-        var count = 0
-        while let entry = readdir(directory) {
-            if entry.pointee.d_name.0 != CChar(UInt8(ascii: ".")) { count += 1 }
-        }
-        return count
-    }
+    private static func threadCount() -> Int { Directory.entries("/proc/self/task").count }
 }

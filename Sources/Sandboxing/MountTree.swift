@@ -14,7 +14,8 @@ struct MountTree: ~Copyable {
     let isDirectory: Bool
     let mode: SandboxSpec.Mount.Mode
 
-    init(_ mount: SandboxSpec.Mount, identities: IdentityMap, allowDevices: Bool = false) throws(SandboxError) {
+    /// Takes a tree. With `owners` its owner appears as the sandbox's user; parts of the system keep theirs.
+    init(_ mount: SandboxSpec.Mount, owners: OwnerMappings?, allowDevices: Bool = false) throws(SandboxError) {
         guard let kind = Paths.kind(mount.host) else {
             throw SandboxError(
                 making: "mount at \(mount.inside)", SystemError("open", errno, on: mount.host),
@@ -26,20 +27,26 @@ struct MountTree: ~Copyable {
         } catch {
             throw SandboxError(making: "mount at \(mount.inside)", error)
         }
-        if case .range(let base) = identities, mount.mode != .readOnly {
-            do throws(SystemError) {
-                try MountTree.mapOwner(of: tree, kind, base: base, host: mount.host)
-            } catch {
-                throw SandboxError(
-                    making: "writable mount at \(mount.inside)", error,
-                    hint: "The file system of \(mount.host) must support idmapped mounts; mount it read-only (:ro, "
-                        + "or --workdir ro), or run Husk as the folder's owner.")
-            }
-        }
+        if let owners { try MountTree.map(tree, kind, owners, mount) }
         inside = mount.inside
         isDirectory = kind.isDirectory
         mode = mount.mode
         descriptor = tree
+    }
+
+    private static func map(
+        _ tree: borrowing OwnedDescriptor, _ kind: Paths.Kind, _ owners: OwnerMappings, _ mount: SandboxSpec.Mount
+    ) throws(SandboxError) {
+        do throws(SystemError) {
+            try owners.map(tree, user: kind.owner, group: kind.group, host: mount.host)
+        } catch {
+            // What everybody may read can be read all the same.
+            if mount.mode == .readOnly { return }
+            throw SandboxError(
+                making: "writable mount at \(mount.inside)", error,
+                hint: "The file system of \(mount.host) must support idmapped mounts; mount it read-only (:ro, "
+                    + "or --workdir ro), or run Husk as the folder's owner.")
+        }
     }
 
     private static func open(_ mount: SandboxSpec.Mount, allowDevices: Bool) throws(SystemError) -> OwnedDescriptor {
@@ -50,35 +57,5 @@ struct MountTree: ~Copyable {
         if mount.mode == .readOnly { flags |= UInt64(CLINUX_MOUNT_READ_ONLY.rawValue) }
         try SystemError.check("mount_setattr", clinux_mount_setattr(tree.number, flags, -1, true), on: mount.host)
         return tree
-    }
-
-    /// Makes the folder's owner appear as the user inside, and files that the user makes belong to the owner.
-    private static func mapOwner(
-        of tree: borrowing OwnedDescriptor, _ kind: Paths.Kind, base: UInt32, host: String
-    ) throws(SystemError) {
-        let namespace = try userNamespace(
-            userLine: "\(kind.owner) \(base + IdentityMap.user) 1\n",
-            groupLine: "\(kind.group) \(base + IdentityMap.user) 1\n")
-        try SystemError.check(
-            "mount_setattr(idmap)", clinux_mount_setattr(tree.number, 0, namespace.number, false), on: host)
-    }
-
-    /// A user namespace that exists only as a table for an idmapped mount.
-    private static func userNamespace(userLine: String, groupLine: String) throws(SystemError) -> OwnedDescriptor {
-        var raw: Int32 = -1
-        let pid = try SystemError.check("clone3", clinux_clone(UInt64(CLINUX_NEW_USER.rawValue), -1, &raw))
-        if pid == 0 {
-            while true { pause() }
-        }
-        let process = ProcessHandle(adopting: OwnedDescriptor(adopting: raw))
-        defer {
-            try? process.send(signal: SIGKILL)
-            waitpid(pid, nil, 0)
-        }
-        try Paths.write(userLine, to: "/proc/\(pid)/uid_map")
-        try Paths.write(groupLine, to: "/proc/\(pid)/gid_map")
-        let path = "/proc/\(pid)/ns/user"
-        return OwnedDescriptor(
-            adopting: try SystemError.checkErrno("open", Glibc.open(path, O_RDONLY | O_CLOEXEC), on: path))
     }
 }

@@ -46,11 +46,7 @@ public final class Sandbox {
         }
         if launch.isChild {
             launch.runChild { () throws(SandboxError) in
-                if identities.hasRoot {
-                    try Sandbox.step("identity") { () throws(SystemError) in
-                        try SystemError.check("setresuid", clinux_set_ids(0, 0, true))
-                    }
-                }
+                try Sandbox.becomeOneself(identities)
                 let own: SandboxTrees
                 if let trees { own = trees } else { own = try SandboxTrees(spec: spec, identities: identities) }
                 try Sandbox.becomeInit(
@@ -64,7 +60,7 @@ public final class Sandbox {
         self.namespaces = parts
         self.spec = spec
         do throws(SandboxError) {
-            try Sandbox.writeMaps(identities, of: launch.pid)
+            if identities.hasRoot { try Sandbox.writeMaps(identities, of: "\(launch.pid)") }
             try join(launch.pid)
         } catch {
             launch.abandon()
@@ -90,12 +86,27 @@ public final class Sandbox {
         return UInt64(always) | (spec.network == .none ? UInt64(CLINUX_NEW_NETWORK.rawValue) : 0)
     }
 
-    private static func writeMaps(_ identities: IdentityMap, of pid: Int32) throws(SandboxError) {
+    /// The child's part in its user table. Root's keeper has written it; an ordinary user's may not, because it is
+    /// undumpable and so are its children at first, whose files in /proc are then root's (proc(5)).
+    private static func becomeOneself(_ identities: IdentityMap) throws(SandboxError) {
+        if identities.hasRoot {
+            try step("identity") { () throws(SystemError) in
+                try SystemError.check("setresuid", clinux_set_ids(0, 0, true))
+            }
+        } else {
+            try step("identity") { () throws(SystemError) in
+                try SystemError.check("prctl(dumpable)", clinux_set_dumpable(true))
+            }
+            try writeMaps(identities, of: "self")
+        }
+    }
+
+    private static func writeMaps(_ identities: IdentityMap, of process: String) throws(SandboxError) {
         try step("user table") { () throws(SystemError) in
             // An ordinary user may map a group only after giving up setgroups (user_namespaces(7)).
-            if !identities.hasRoot { try Paths.write("deny", to: "/proc/\(pid)/setgroups") }
-            try Paths.write(identities.userLine, to: "/proc/\(pid)/uid_map")
-            try Paths.write(identities.groupLine, to: "/proc/\(pid)/gid_map")
+            if !identities.hasRoot { try Paths.write("deny", to: "/proc/\(process)/setgroups") }
+            try Paths.write(identities.userLine, to: "/proc/\(process)/uid_map")
+            try Paths.write(identities.groupLine, to: "/proc/\(process)/gid_map")
         }
     }
 
@@ -125,30 +136,5 @@ public final class Sandbox {
 
     private static func step(_ what: String, _ body: () throws(SystemError) -> Void) throws(SandboxError) {
         do { try body() } catch { throw SandboxError(making: what, error) }
-    }
-}
-
-/// The host's parts of one sandbox's root.
-final class SandboxTrees {
-    let system: [MountTreeBox]
-    let devices: [MountTreeBox]
-    let user: [MountTreeBox]
-
-    init(spec: SandboxSpec, identities: IdentityMap) throws(SandboxError) {
-        system = try SandboxTrees.open(SystemTrees.mounts(), identities)
-        devices = try SandboxTrees.open(
-            SystemTrees.devices.map { .init(host: "/dev/\($0)", inside: "/dev/\($0)", mode: .readOnly) }, identities,
-            allowDevices: true)
-        user = try SandboxTrees.open(spec.mounts, identities)
-    }
-
-    private static func open(
-        _ mounts: [SandboxSpec.Mount], _ identities: IdentityMap, allowDevices: Bool = false
-    ) throws(SandboxError) -> [MountTreeBox] {
-        var trees: [MountTreeBox] = []
-        for mount in mounts {
-            trees.append(MountTreeBox(try MountTree(mount, identities: identities, allowDevices: allowDevices)))
-        }
-        return trees
     }
 }

@@ -40,7 +40,7 @@ def user_client(user_kernel: Kernel) -> Iterator[Client]:
     client.close()
 
 
-def test_server_has_no_privilege(user: tuple[Husk, Path], user_kernel: Kernel) -> None:
+def test_server_has_no_privilege(user_kernel: Kernel, user_client: Client) -> None:
     """The tests would show nothing if it had."""
     status = Path(f"/proc/{user_kernel.process.pid}/status").read_text()
     fields = dict(line.split(":\t", 1) for line in status.splitlines())
@@ -105,7 +105,7 @@ def test_replay(user: tuple[Husk, Path]) -> None:
 def test_doctor(user: tuple[Husk, Path]) -> None:
     """Says what this machine offers such a user."""
     husk, folder = user
-    done = husk.run("doctor", "--json", cwd=folder)
+    done = husk.run("doctor", "--json", "--python", husk.python, cwd=folder)
     assert done.returncode == 0, done.stderr
     assert isinstance(json.loads(done.stdout), dict)
 

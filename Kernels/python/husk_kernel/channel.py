@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import importlib.machinery
+import importlib.util
 import json
 import os
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -91,16 +94,13 @@ def _finite(value: Any) -> Any:
 class Channel:
     """Sends events and receives requests. The library is loaded at once, the channel opened later."""
 
-    def __init__(self, library: str) -> None:
-        """Load the library at a path."""
-        self._library = lib = ctypes.CDLL(library)
+    def __init__(self, libraries: str) -> None:
+        """Load the libraries in a folder."""
+        self._library = lib = ctypes.CDLL(f"{libraries}/libhusk-channel.so")
+        self._stream = _load_extension("_husk_stream", f"{libraries}/libhusk-python-stream.so")
         self._write = lib.husk_channel_write
         self._write.argtypes = [ctypes.c_uint64, ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t]
         self._write.restype = ctypes.c_int64
-        # Called with the GIL held: it never waits, and letting the GIL go costs more than the call.
-        self.try_write = ctypes.PyDLL(library).husk_channel_try_write
-        self.try_write.argtypes = self._write.argtypes
-        self.try_write.restype = ctypes.c_int64
         self._send = lib.husk_channel_send
         self._send.argtypes = [ctypes.c_uint64, ctypes.c_char_p, ctypes.c_size_t]
         self._flush = lib.husk_channel_flush
@@ -122,18 +122,21 @@ class Channel:
 
     def write(self, request: int, stream: int, data: bytes) -> None:
         """Write UTF-8 text of stdout (1) or stderr (2)."""
-        count = len(data)
-        while True:
+        while data:
             taken = self._write(request, stream, data, len(data))
-            if taken == len(data):
-                return
-            if taken < 0:
-                # The handler of the signal has run on the way back here.
-                if taken != -errno.EINTR:
-                    raise OSError(-taken, os.strerror(-taken))
-            else:
-                data = data[taken:]
-                count -= taken
+            # After a signal its handler has run on the way back here.
+            if taken < 0 and taken != -errno.EINTR:
+                raise OSError(-taken, os.strerror(-taken))
+            data = data[max(taken, 0) :]
+
+    def writer(self, stream: int, request: Callable[[], int]) -> Callable[[str], int]:
+        """Make the `write` of a text stream, for the request that `request` names at each call."""
+
+        def rest(text: str, taken: int) -> None:
+            self.write(request(), stream, text.encode("utf-8", "backslashreplace")[taken:])
+
+        address = ctypes.cast(self._library.husk_channel_try_write, ctypes.c_void_p).value
+        return self._stream.writer(address, stream, request, rest)
 
     def flush(self) -> None:
         """Publish gathered text."""
@@ -184,6 +187,13 @@ class Channel:
             os.read(REQUESTS_BELL, 8)
         except BlockingIOError:
             pass
+
+
+def _load_extension(name: str, path: str) -> Any:
+    spec = importlib.util.spec_from_loader(name, importlib.machinery.ExtensionFileLoader(name, path))
+    if spec is None:
+        raise ImportError(f"no extension module at {path}")
+    return importlib.util.module_from_spec(spec)
 
 
 def _check(outcome: int) -> None:

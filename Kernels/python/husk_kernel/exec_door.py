@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
-LIBRARY = "/opt/husk/lib/libhusk-channel.so"
-"""Where a sandbox has the channel library."""
+LIBRARIES = "/opt/husk/lib"
+"""Where a sandbox has the channel's libraries."""
 
 
 def main() -> None:
@@ -24,7 +24,7 @@ def main() -> None:
         _refuse(f"{program} lacks {', '.join(missing)}: {program} -m pip install {' '.join(missing)}")
     from . import host
 
-    host.warm(os.environ.pop("HUSK_CHANNEL_LIBRARY", LIBRARY))
+    host.warm(LIBRARIES)
     sys.exit(host.serve(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
 

@@ -17,11 +17,11 @@ from .kernel import Kernel
 _kernel: Kernel | None = None
 
 
-def warm(library: str, *preload: str) -> int:
+def warm(libraries: str, *preload: str) -> int:
     """Import and make everything that kernels share. Leaves one thread, and writes nothing to disk."""
     global _kernel
     _announce_names()
-    _kernel = Kernel(Channel(library))
+    _kernel = Kernel(Channel(libraries))
     for name in ("asyncio", "IPython.core.ultratb", *preload):
         try:
             importlib.import_module(name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -32,27 +31,6 @@ class _Bytes(io.RawIOBase):
             self._stream.flush()
 
 
-def _writer(kernel: Kernel, number: int) -> Callable[[str], int]:
-    """Make the `write` of a stream. Text is shown in bursts, at the latest after 20 ms."""
-    request = kernel.request_number
-    try_write = kernel.channel.try_write
-    channel_write = kernel.channel.write
-
-    def write(text: str) -> int:
-        try:
-            data = text.encode("utf-8", "backslashreplace")
-        except AttributeError:
-            kind = type(text).__name__
-            raise TypeError(f"write() argument must be str, not {kind}") from None
-        count = len(data)
-        taken = try_write(request(), number, data, count)
-        if taken != count:
-            channel_write(request(), number, data[taken:])
-        return len(text)
-
-    return write
-
-
 class OutStream(io.TextIOBase):
     """Text that goes to the client, attributed to the cell that printed it."""
 
@@ -68,8 +46,8 @@ class OutStream(io.TextIOBase):
         self.mode = "w"
         self.buffer = _Bytes(self)
         self._channel_write = kernel.channel.write
-        # A closure: a cell that prints calls it four times a line, and attribute look-ups would be half of it.
-        self.write = _writer(kernel, number)  # type: ignore[method-assign]
+        # Text is shown in bursts, at the latest after 20 ms.
+        self.write = kernel.channel.writer(number, kernel.request_number)  # type: ignore[method-assign]
 
     def write_bytes(self, data: bytes) -> None:
         """Write bytes as they are."""

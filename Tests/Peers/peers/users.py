@@ -13,7 +13,7 @@ import pytest
 
 from peers.husk import ROOT, Husk
 
-PROGRAMS = ("husk", "husk-keeper", "husk-python", "libhusk-channel.so")
+PROGRAMS = ("husk", "husk-keeper", "husk-python", "libhusk-channel.so", "libhusk-python-stream.so")
 
 
 def unused_uid() -> int:
