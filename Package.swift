@@ -76,7 +76,7 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "PythonHost",
-            dependencies: ["CChannel", "CLinux", "CPython", "CPythonShim", "KeeperWire", "LinuxKit", "Sandboxing"],
+            dependencies: ["CLinux", "CPython", "CPythonShim", "KeeperWire", "LinuxKit", "Sandboxing"],
             swiftSettings: strict),
 
         // The server.
@@ -109,7 +109,7 @@ let package = Package(
         // Tests mirror the targets; Tests/Peers holds the tests against real clients, in Python.
         .testTarget(name: "LinuxKitTests", dependencies: ["CLinux", "LinuxKit"], swiftSettings: strict),
         .testTarget(
-            name: "InterpreterChannelTests", dependencies: ["CChannel", "InterpreterChannel", "LinuxKit"],
+            name: "InterpreterChannelTests", dependencies: ["InterpreterChannel", "LinuxKit"],
             swiftSettings: strict),
         .testTarget(name: "EventJournalTests", dependencies: ["EventJournal", "LinuxKit"], swiftSettings: strict),
         .testTarget(name: "KeeperWireTests", dependencies: ["KeeperWire", "LinuxKit"], swiftSettings: strict),

@@ -65,9 +65,10 @@ struct JSONTests {
             ("[]", ""), ("{}", "shell_port"),
             (#"{"shell_port":1,"iopub_port":1}"#, "iopub_port"), (#"{"shell_port":"x"}"#, "shell_port"),
             (
-                #"{"shell_port":1,"iopub_port":2,"stdin_port":3,"control_port":4,"hb_port":5,"transport":"udp"}"#,
+                #"{"shell_port":1,"iopub_port":2,"stdin_port":3,"control_port":4,"hb_port":5,"key":"","transport":"udp"}"#,
                 "transport"
             ),
+            (#"{"shell_port":1,"iopub_port":2,"stdin_port":3,"control_port":4,"hb_port":5}"#, "key"),
         ])
     func connectionFiles(_ text: String, _ field: String) {
         let error = #expect(throws: ConnectionFileError.self) { try ConnectionFile(parsing: Array(text.utf8)) }
