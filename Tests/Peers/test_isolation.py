@@ -388,7 +388,7 @@ def test_program_cannot_be_written_through_a_kept_descriptor(
     running = {pid for pid, what in husk_processes().items() if str(own.state) in what}
     kernel.stop()
     end_keeper(own.state)
-    # A program that runs is busy; and the undertaker, which the keeper's death calls, runs the same.
+    # A program that runs is busy, and the keeper's undertaker runs the same one.
     wait_until(
         lambda: not any(Path(f"/proc/{pid}").exists() for pid in running.union(programs)),
         5,
