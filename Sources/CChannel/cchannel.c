@@ -33,6 +33,7 @@ enum { KIND_MESSAGE = 1, KIND_OUT = 2, KIND_ERR = 3 };
 #define REQUEST_TAIL 256
 #define EVENT_SPACE_WANTED 320
 #define REQUEST_SPACE_WANTED 384
+#define OPEN_TEXT 512
 
 // One lock for the two producers: the interpreter's threads and the thread of this library.
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -43,9 +44,9 @@ static uint64_t last_request_frame;
 static atomic_bool is_off = true;
 static int timer = -1, pipes = -1;  // `pipes` is an epoll set of both: asking it takes a third of a poll of two.
 
-// Text that waits to be published.
+// Text that waits to be published, in the frame that begins at the head: whoever kills the interpreter, the server
+// still finds it there.
 static struct {
-  char bytes[MAX_PAYLOAD];
   size_t count;
   uint64_t request;
   int stream;
@@ -93,10 +94,10 @@ static int wait_for_space(uint64_t size, enum patience patience) {
   }
 }
 
-static int publish(int kind, bool more, uint64_t request, const char *bytes, size_t count, enum patience patience) {
-  uint64_t size = (FRAME_HEADER + count + 7) & ~(uint64_t)7;
-  int outcome = wait_for_space(size, patience);
-  if (outcome < 0) return outcome;
+static uint64_t frame_size(size_t count) { return (FRAME_HEADER + count + 7) & ~(uint64_t)7; }
+
+// Writes the header of the frame at the head.
+static void begin_frame(int kind, bool more, uint64_t request, size_t count) {
   unsigned char header[FRAME_HEADER] = {0};
   uint32_t length = (uint32_t)count;
   memcpy(header, &length, 4);
@@ -104,25 +105,54 @@ static int publish(int kind, bool more, uint64_t request, const char *bytes, siz
   header[5] = more ? 1 : 0;
   memcpy(header + 8, &next_number, 8);
   memcpy(header + 16, &request, 8);
-  static const char zeros[8];
   copy_in(head, header, FRAME_HEADER);
-  copy_in(head + FRAME_HEADER, bytes, count);
+}
+
+// Publishes the frame at the head, whose header and payload stand.
+static void end_frame(size_t count) {
+  static const char zeros[8];
+  uint64_t size = frame_size(count);
   copy_in(head + FRAME_HEADER + count, zeros, size - FRAME_HEADER - count);
   head += size;
   next_number++;
   atomic_store_explicit(word(EVENT_HEAD), head, memory_order_release);
+}
+
+static int publish(bool more, uint64_t request, const char *bytes, size_t count, enum patience patience) {
+  int outcome = wait_for_space(frame_size(count), patience);
+  if (outcome < 0) return outcome;
+  begin_frame(KIND_MESSAGE, more, request, count);
+  copy_in(head + FRAME_HEADER, bytes, count);
+  end_frame(count);
   ring_bell(EVENTS);
   return 0;
 }
 
 // MARK: Gathering text. The lock is held.
 
-static int flush_gathered(enum patience patience) {
-  if (gathered.count == 0) return 0;
-  int kind = gathered.stream == 1 ? KIND_OUT : KIND_ERR;
-  int outcome = publish(kind, false, gathered.request, gathered.bytes, gathered.count, patience);
-  if (outcome == 0) gathered.count = 0;
-  return outcome;
+static int open_text(uint64_t request, int stream, enum patience patience) {
+  int outcome = wait_for_space(frame_size(MAX_PAYLOAD), patience);
+  if (outcome < 0) return outcome;
+  begin_frame(stream == 1 ? KIND_OUT : KIND_ERR, false, request, 0);
+  gathered.stream = stream;
+  gathered.request = request;
+  if (timer >= 0) {
+    struct itimerspec when = {.it_value = {.tv_nsec = GATHER_NANOSECONDS}};
+    timerfd_settime(timer, 0, &when, NULL);
+  }
+  return 0;
+}
+
+// There is room: the frame was opened where the largest fits.
+static void flush_gathered(void) {
+  if (gathered.count == 0) return;
+  uint32_t length = (uint32_t)gathered.count;
+  copy_in(head, &length, sizeof length);
+  end_frame(gathered.count);
+  // After the head: a death in between leaves the text published, and an open frame with an old number.
+  atomic_store_explicit(word(OPEN_TEXT), 0, memory_order_release);
+  gathered.count = 0;
+  ring_bell(EVENTS);
 }
 
 // How many of the last bytes are the beginning of a character that goes on.
@@ -140,28 +170,23 @@ static size_t incomplete_tail(const char *bytes, size_t count) {
 static int64_t gather(uint64_t request, int stream, const char *bytes, size_t count, enum patience patience) {
   size_t taken = 0;
   while (taken < count) {
-    if (gathered.count > 0 && (gathered.stream != stream || gathered.request != request || gathered.count == MAX_PAYLOAD)) {
-      int outcome = flush_gathered(patience);
-      if (outcome < 0) return taken > 0 ? (int64_t)taken : outcome;
-    }
+    if (gathered.stream != stream || gathered.request != request || gathered.count == MAX_PAYLOAD) flush_gathered();
     size_t room = MAX_PAYLOAD - gathered.count, part = count - taken;
     if (part > room) {
       part = room - incomplete_tail(bytes + taken, room);
       if (part == 0) {  // Only the beginning of a character would fit.
-        int outcome = flush_gathered(patience);
-        if (outcome < 0) return taken > 0 ? (int64_t)taken : outcome;
+        flush_gathered();
         continue;
       }
     }
-    if (gathered.count == 0 && timer >= 0) {
-      struct itimerspec when = {.it_value = {.tv_nsec = GATHER_NANOSECONDS}};
-      timerfd_settime(timer, 0, &when, NULL);
+    if (gathered.count == 0) {
+      int outcome = open_text(request, stream, patience);
+      if (outcome < 0) return taken > 0 ? (int64_t)taken : outcome;
     }
-    memcpy(gathered.bytes + gathered.count, bytes + taken, part);
+    copy_in(head + FRAME_HEADER + gathered.count, bytes + taken, part);
     gathered.count += part;
-    gathered.stream = stream;
-    gathered.request = request;
     taken += part;
+    atomic_store_explicit(word(OPEN_TEXT), gathered.count, memory_order_release);
   }
   return (int64_t)taken;
 }
@@ -205,7 +230,7 @@ static void *serve(void *unused) {
     pthread_mutex_lock(&lock);
     empty_pipes();
     uint64_t expired;
-    if (waiting[2].revents & POLLIN && read(timer, &expired, sizeof expired) > 0) flush_gathered(FOR_EVER);
+    if (waiting[2].revents & POLLIN && read(timer, &expired, sizeof expired) > 0) flush_gathered();
     pthread_mutex_unlock(&lock);
     // The pipes have no other writer left: they would be ready for ever.
     for (int index = 0; index < 2; index++)
@@ -295,9 +320,9 @@ int husk_channel_flush(void) {
   if (atomic_load(&is_off)) return 0;
   pthread_mutex_lock(&lock);
   empty_pipes();
-  int outcome = flush_gathered(UNTIL_SIGNAL);
+  flush_gathered();
   pthread_mutex_unlock(&lock);
-  return outcome;
+  return 0;
 }
 
 int husk_channel_drain(int final) {
@@ -309,20 +334,21 @@ int husk_channel_drain(int final) {
     gather(atomic_load(&attribution), index + 1, carried[index].bytes, carried[index].count, FOR_EVER);
     carried[index].count = 0;
   }
-  int outcome = flush_gathered(UNTIL_SIGNAL);
+  flush_gathered();
   pthread_mutex_unlock(&lock);
-  return outcome;
+  return 0;
 }
 
 int husk_channel_send(uint64_t request, const char *bytes, size_t count) {
   if (atomic_load(&is_off)) return -ENOTCONN;
   pthread_mutex_lock(&lock);
   empty_pipes();
-  int outcome = flush_gathered(UNTIL_SIGNAL);
+  flush_gathered();
+  int outcome = 0;
   for (size_t offset = 0; outcome == 0 && offset < count;) {
     size_t part = count - offset < MAX_PAYLOAD ? count - offset : MAX_PAYLOAD;
     // Once a fragment is out the others must follow.
-    outcome = publish(KIND_MESSAGE, offset + part < count, request, bytes + offset, part, offset == 0 ? UNTIL_SIGNAL : FOR_EVER);
+    outcome = publish(offset + part < count, request, bytes + offset, part, offset == 0 ? UNTIL_SIGNAL : FOR_EVER);
     offset += part;
   }
   pthread_mutex_unlock(&lock);

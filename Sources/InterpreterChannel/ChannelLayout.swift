@@ -20,6 +20,7 @@ public import LinuxKit
 /// | 464 | u64 request head before that message | server |
 /// | 472 | u64 number of that message's first frame | server |
 /// | 480 | u64 number of the next frame after the last whole message | server |
+/// | 512 | u64 bytes of text in the frame at the event head, which is not published yet | interpreter |
 ///
 /// A frame begins at its position modulo the ring's size, 8-byte aligned, and wraps round byte by byte:
 ///
@@ -34,7 +35,8 @@ public import LinuxKit
 /// | 24 | payload, then zeros up to a multiple of 8 |
 ///
 /// The writer publishes its head after the frame is whole and then rings the other's bell; the reader's tail is
-/// the acknowledgement.
+/// the acknowledgement. Text is gathered in a frame before it is published, its header whole but for the length: when
+/// the interpreter has died the server takes it from there.
 public enum ChannelLayout {
     static let magic: UInt64 = 0x314e_4843_4b53_5548
     /// The version of this layout.
@@ -59,6 +61,7 @@ public enum ChannelLayout {
     static let placingHead = 464
     static let placingNumber = 472
     static let nextNumber = 480
+    static let openText = 512
 
     /// Bytes that a frame takes in a ring.
     static func frameSize(payload: Int) -> UInt64 {

@@ -100,14 +100,7 @@ public final class ServerChannel {
             guard available <= eventRing.size, available >= UInt64(ChannelLayout.frameHeaderSize) else {
                 throw .position("event head")
             }
-            let header = copy(eventRing, at: tail, count: ChannelLayout.frameHeaderSize)
-            let fields = header.withUnsafeBytes {
-                (
-                    length: UInt32(littleEndian: $0.loadUnaligned(as: UInt32.self)), kind: $0[4], flags: $0[5],
-                    number: UInt64(littleEndian: $0.loadUnaligned(fromByteOffset: 8, as: UInt64.self)),
-                    request: UInt64(littleEndian: $0.loadUnaligned(fromByteOffset: 16, as: UInt64.self))
-                )
-            }
+            let fields = frameHeader(at: tail)
             guard fields.length <= ChannelLayout.maximumPayload else { throw .length(UInt64(fields.length)) }
             let size = ChannelLayout.frameSize(payload: Int(fields.length))
             guard size <= available else { throw .length(UInt64(fields.length)) }
@@ -129,6 +122,32 @@ public final class ServerChannel {
             return ChannelFrame(
                 kind: kind, hasMoreFragments: fields.flags == 1, number: fields.number, request: fields.request,
                 payload: payload)
+        }
+    }
+
+    /// The text that a dead interpreter had gathered and not published, once every frame has been read.
+    public func unpublishedText() -> ChannelFrame? {
+        let count = clinux_load_acquire(mapping.base + ChannelLayout.openText)
+        let fields = frameHeader(at: tail)
+        guard (1...UInt64(ChannelLayout.maximumPayload)).contains(count),
+            clinux_load_acquire(mapping.base + ChannelLayout.eventHead) == tail, fields.number == lastFrame + 1,
+            let kind = ChannelFrame.Kind(rawValue: fields.kind), kind != .message
+        else { return nil }
+        lastFrame = fields.number
+        return ChannelFrame(
+            kind: kind, hasMoreFragments: false, number: fields.number, request: fields.request,
+            payload: copy(eventRing, at: tail &+ UInt64(ChannelLayout.frameHeaderSize), count: Int(count)))
+    }
+
+    private func frameHeader(
+        at position: UInt64
+    ) -> (length: UInt32, kind: UInt8, flags: UInt8, number: UInt64, request: UInt64) {
+        copy(eventRing, at: position, count: ChannelLayout.frameHeaderSize).withUnsafeBytes {
+            (
+                length: UInt32(littleEndian: $0.loadUnaligned(as: UInt32.self)), kind: $0[4], flags: $0[5],
+                number: UInt64(littleEndian: $0.loadUnaligned(fromByteOffset: 8, as: UInt64.self)),
+                request: UInt64(littleEndian: $0.loadUnaligned(fromByteOffset: 16, as: UInt64.self))
+            )
         }
     }
 

@@ -212,11 +212,7 @@ public final class KernelServer {
             let frame = try channel.nextFrame()
         {
             count += 1
-            try journal.append(
-                kind: JournalEntry.Kind.frame.rawValue, flags: JournalEntry.flags(frame), frame: frame.number,
-                request: frame.request, payload: frame.payload)
-            lastFrame = frame.number
-            sinceSnapshot += frame.payload.count + 64
+            try record(frame)
             if let output = try frames.add(frame), case .message(let request, let message) = output {
                 _ = try EventRules.destination(of: message)
                 try handle(.message(request: request, message))
@@ -253,6 +249,14 @@ public final class KernelServer {
         case .interrupt: interrupt()
         case .end: end()
         }
+    }
+
+    private func record(_ frame: ChannelFrame) throws {
+        try journal.append(
+            kind: JournalEntry.Kind.frame.rawValue, flags: JournalEntry.flags(frame), frame: frame.number,
+            request: frame.request, payload: frame.payload)
+        lastFrame = frame.number
+        sinceSnapshot += frame.payload.count + 64
     }
 
     @discardableResult
@@ -298,6 +302,7 @@ public final class KernelServer {
     /// The interpreter is gone and the channel empty: its last words, then the death itself.
     private func conclude(_ reason: Death) {
         do {
+            if let text = channel.unpublishedText() { try record(text) }
             for leftover in descriptors.leftovers() {
                 let content = EventRules.stream(leftover.name, leftover.bytes)
                 try record(

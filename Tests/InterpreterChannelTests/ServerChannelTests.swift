@@ -105,6 +105,38 @@ struct ServerChannelTests {
         #expect(mapping.base.load(fromByteOffset: 480, as: UInt64.self) == 2 * frames + 1)
     }
 
+    @Test("Text that a dead interpreter had not published is found, once")
+    func unpublished() throws {
+        for published in 0...2 {
+            let memory = try ChannelMemory.make()
+            var interpreter = try Interpreter(memory)
+            for index in 0..<published { interpreter.write(2, 7, [UInt8(index)]) }
+            let end = interpreter.head
+            interpreter.write(3, 7, Array("last".utf8))
+            interpreter.put(end, 64)
+            interpreter.put(UInt64(4), 512)
+            let server = try channel(memory)
+            while try server.nextFrame() != nil {}
+            let frame = server.unpublishedText()
+            #expect(frame?.payload == Array("last".utf8) && frame?.kind == .standardError)
+            #expect(frame?.number == UInt64(published + 1) && frame?.request == 7)
+            #expect(server.unpublishedText() == nil)
+            #expect(try channel(memory, lastFrame: UInt64(published + 1)).unpublishedText() == nil)
+        }
+    }
+
+    @Test(
+        "An open frame that cannot be is none", arguments: [(0, 2, 1), (65_537, 2, 1), (4, 1, 1), (4, 9, 1), (4, 2, 5)])
+    func unpublishedNonsense(count: UInt64, kind: UInt8, number: UInt64) throws {
+        let memory = try ChannelMemory.make()
+        var interpreter = try Interpreter(memory)
+        interpreter.number = number - 1
+        interpreter.write(kind, 7, Array("last".utf8))
+        interpreter.put(UInt64(0), 64)
+        interpreter.put(count, 512)
+        #expect(try channel(memory).unpublishedText() == nil)
+    }
+
     @Test("A lying interpreter is found out")
     func violations() throws {
         let lies: [(Int, UInt64)] = [(64, 5 << 20), (64, 8), (64, .max)]
@@ -134,6 +166,8 @@ struct ServerChannelTests {
             var assembler = MessageAssembler()
             do {
                 while let frame = try server.nextFrame() { _ = try assembler.add(frame) }
+                interpreter.put(random() % 70_000, 512)
+                _ = server.unpublishedText()
             } catch {
                 continue
             }

@@ -19,15 +19,15 @@ MINORS = (13, 12, 14)
 def candidates(minor: int) -> Iterator[Path]:
     """Yields where people put a CPython of that minor version, whether it is there or not."""
     name = f"python3.{minor}"
-    roots = [Path.home() / ".pyenv/versions", Path("/opt"), Path("/usr/local")]
+    folders = [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
+    # A version manager's shim may name what is not installed; its versions are beside the shims.
+    managed = [folder.parent / "versions" for folder in folders if folder.name == "shims"]
+    roots = [*managed, Path.home() / ".pyenv/versions", Path("/opt"), Path("/usr/local")]
     for root in roots:
         if root.is_dir():
             yield from sorted(root.glob(f"*3.{minor}*/bin/{name}"), reverse=True)
         yield root / "bin" / name
-    for folder in os.environ.get("PATH", "").split(os.pathsep):
-        # A version manager's shim may name a version that is not installed.
-        if folder and not folder.endswith("/shims"):
-            yield Path(folder) / name
+    yield from (folder / name for folder in folders if folder.name != "shims")
 
 
 def is_usable(python: Path) -> bool:

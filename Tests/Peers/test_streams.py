@@ -152,3 +152,25 @@ def test_flood_of_short_writes(client: Client) -> None:
     done = client.run_ok("for n in range(100_000): print(n)", timeout=60)
     assert done.stdout == "".join(f"{n}\n" for n in range(100_000))
     assert len(streams(done.messages)) < 1000
+
+
+DEATHS = {
+    "killed": "os.kill(os.getpid(), 9)",
+    "a segmentation fault": "ctypes.string_at(0)",
+    "abort": "os.abort()",
+    "_exit": "os._exit(7)",
+}
+
+
+@pytest.mark.husk
+@pytest.mark.parametrize("death", DEATHS.values(), ids=DEATHS.keys())
+def test_last_words(client: Client, death: str) -> None:
+    """What was printed without a flush just before a death is shown, and then the death."""
+    words = "".join(f"{n}\n" for n in range(1000)) + "énd"
+    request = client.start(
+        "import ctypes, os\nfor n in range(1000): print(n)\nprint('\u00e9nd', end='')\n" + death
+    )
+    done = client.finish(request)
+    assert done.stdout == words
+    assert done.outputs[-1].type == "error"
+    assert done.reply["ename"] == "KernelDied"

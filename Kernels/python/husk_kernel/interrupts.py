@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import selectors
 import signal
+import time
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
 
 _LOOP_FILES = (asyncio.__path__[0], selectors.__file__, __file__.rpartition("/")[0])
 
+_IMPATIENCE = 0.1
+"""Seconds in which a second interrupt of a cell means the first: raised into the handling of that one, it would
+break it off, and the cell would seem to have succeeded."""
+
 
 class Interrupts:
     """Turns SIGINT into KeyboardInterrupt in the code that runs, or into the end of the wait of a cell."""
@@ -20,6 +25,7 @@ class Interrupts:
     def __init__(self, kernel: Kernel) -> None:
         """Handle SIGINT for a kernel."""
         self._kernel = kernel
+        self._raised = 0.0
 
     def install(self) -> None:
         """Take SIGINT over. Without user code running it does nothing, and does not reach the next cell."""
@@ -29,6 +35,10 @@ class Interrupts:
         kernel = self._kernel
         if not kernel.is_running:
             return
+        now = time.monotonic()
+        if kernel.was_interrupted and now - self._raised < _IMPATIENCE:
+            return
+        self._raised = now
         kernel.was_interrupted = True
         task = kernel.cell_task
         if task is not None and _is_loop_waiting(frame):

@@ -67,8 +67,6 @@ class KernelDisplayPublisher(DisplayPublisher):
         update: bool = False,
         **kwargs: Any,
     ) -> None:
-        if self.shell is not None and self.is_publishing_captured(data, metadata, transient, update):
-            return
         content = {
             "data": encode_images(data),
             "metadata": metadata or {},
@@ -80,12 +78,6 @@ class KernelDisplayPublisher(DisplayPublisher):
             if message is None:
                 return
         self.kernel.send(kind, content)
-
-    def is_publishing_captured(self, data: Any, metadata: Any, transient: Any, update: bool) -> bool:
-        """Leave what `%%capture` wants to it."""
-        if not getattr(self, "_is_publishing", False) and self.shell.display_pub is not self:
-            return False
-        return False
 
     def clear_output(self, wait: bool = False) -> None:
         content = {"wait": wait}
@@ -207,7 +199,12 @@ class ZMQInteractiveShell(InteractiveShell):
         kind, value, trace = self._get_exc_info(exc_tuple)
         if kind is asyncio.CancelledError and self.kernel.was_interrupted:
             exc_tuple = (KeyboardInterrupt, KeyboardInterrupt(), trace)
-        super().showtraceback(exc_tuple, *args, **kwargs)
+        # A second interrupt would end the showing of the first, and the cell would seem to have succeeded.
+        was_running, self.kernel.is_running = self.kernel.is_running, False
+        try:
+            super().showtraceback(exc_tuple, *args, **kwargs)
+        finally:
+            self.kernel.is_running = was_running
 
     def _showtraceback(self, etype: type[BaseException], evalue: BaseException, stb: list[str]) -> None:
         self.kernel.channel.flush()
