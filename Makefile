@@ -14,6 +14,7 @@ PYTHON := /usr/bin/python3
 VENV := .venv
 VENV_TEST := .venv-test
 VENV_SECOND := .venv-second
+VENV_BENCH := .venv-bench
 HUSK := .build/release/husk
 
 PACKAGES := ca-certificates libc6-dev libpython3-dev libseccomp-dev libstdc++-12-dev libzmq3-dev pkg-config \
@@ -40,7 +41,7 @@ define make_environment
 endef
 
 .PHONY: help demo test build lint format bench soak install clean
-.PHONY: packages environment test-environment second-environment report
+.PHONY: packages environment test-environment second-environment bench-environment report
 .PHONY: lint-swift lint-python test-swift test-kernels test-peers
 
 help: ## Says what each target does
@@ -74,8 +75,8 @@ format: test-environment
 	$(RUFF) format $(PYTHON_SOURCES)
 
 bench: ## Times Husk beside other kernels
-bench: build test-environment
-	@$(VENV_TEST)/bin/python3 -m pytest Tests/Peers -q -p no:cacheprovider -m bench -s
+bench: build bench-environment
+	@$(VENV_BENCH)/bin/python3 Tests/Peers/bench.py python3 xpython husk-python
 
 soak: ## Repeats the tests of durability and clean-up: make soak ROUNDS=20
 soak: build test-environment
@@ -90,7 +91,7 @@ install: build
 	@exec $(HUSK) install --user --python $(CURDIR)/$(VENV)/bin/python3
 
 clean: ## Removes everything that was built or installed here
-	@rm -rf .build $(VENV) $(VENV_TEST) $(VENV_SECOND)
+	@rm -rf .build $(VENV) $(VENV_TEST) $(VENV_SECOND) $(VENV_BENCH)
 	find Kernels Tests -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -rf .cache .pytest_cache .ruff_cache Tests/Peers/.pytest_cache
 
@@ -124,6 +125,9 @@ environment: packages
 
 test-environment: packages
 	@$(call make_environment,$(VENV_TEST),$(PYTHON),the test clients,Kernels/python/requirements.txt Tests/Peers/requirements.txt)
+
+bench-environment: packages
+	@$(call make_environment,$(VENV_BENCH),$(PYTHON),other kernels to measure,Tests/Peers/bench-requirements.txt)
 
 report:
 	@if [ ! -e $(INSTALLED) ]; then echo "==> Nothing to install: packages and environments are in place"; fi

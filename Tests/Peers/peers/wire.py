@@ -161,6 +161,10 @@ class Client:
         ]
         return [DELIMITER, self.sign(body), *body]
 
+    def socket(self, channel: str) -> zmq.Socket[bytes]:
+        """The socket of a channel, for who reads it without this class."""
+        return self._sockets[channel]
+
     def send_frames(self, channel: str, frames: list[bytes]) -> None:
         """Sends frames as they are."""
         self._sockets[channel].send_multipart(frames)
