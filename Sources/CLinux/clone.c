@@ -3,12 +3,10 @@
 #include "clinux.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
-#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -81,26 +79,4 @@ int clinux_fork_into(int pidfd, uint64_t namespaces, const struct clinux_fork_ho
   }
   munmap(stack, LAUNCHER_STACK);
   return outcome;
-}
-
-void clinux_release_text(void) {
-  // Mapped file pages are dropped from the page tables only; the next touch finds them in the page cache.
-  FILE *maps = fopen("/proc/self/maps", "re");
-  if (!maps) return;
-  struct { unsigned long start, end; } ranges[32];
-  size_t count = 0;
-  char line[512];
-  while (count < 32 && fgets(line, sizeof line, maps)) {
-    char permissions[5], path[256] = "";
-    unsigned long start, end;
-    if (sscanf(line, "%lx-%lx %4s %*s %*s %*s %255s", &start, &end, permissions, path) < 3) continue;
-    bool file = path[0] == '/';
-    if (file && permissions[1] != 'w') {
-      ranges[count].start = start;
-      ranges[count++].end = end;
-    }
-  }
-  fclose(maps);
-  for (size_t i = 0; i < count; i++)
-    (void)madvise((void *)ranges[i].start, ranges[i].end - ranges[i].start, MADV_DONTNEED);
 }

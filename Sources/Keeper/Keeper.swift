@@ -33,6 +33,7 @@ final class Keeper {
             adopting: try SystemError.checkErrno("open", open("/proc/self/exe", O_RDONLY | O_CLOEXEC)))
         undertaker = try Undertaker.start(state: state)
         loop = try EventLoop()
+        loop.rests = true
         try SystemError.check("prctl(subreaper)", clinux_set_subreaper())
     }
 
@@ -443,12 +444,11 @@ final class Keeper {
         }
     }
 
-    /// After each piece of work: give up memory soon, and end when there is nothing left to keep.
+    /// After each piece of work: end soon when there is nothing left to keep.
     private func rest() {
         if let idleTimer { loop.cancel(idleTimer) }
         idleTimer = loop.after(Keeper.linger) { [unowned self] in
             idleTimer = nil
-            clinux_release_text()
             if clients.isEmpty, kernels.isEmpty, sandboxes.isEmpty {
                 state.removeAll()
                 loop.stop()

@@ -25,8 +25,7 @@ enum Undertaker {
         _ = clinux_set_process_name("husk-undertaker")
         for signal in [SIGINT, SIGTERM, SIGHUP] { _ = clinux_ignore_signal(signal) }
         setsid()
-        var end = pollfd(fd: 3, events: Int16(POLLIN), revents: 0)
-        while poll(&end, 1, -1) < 1 {}
+        while clinux_rest(3, -1) < 1 {}
         // A keeper that ended in order has cleaned up and let the lock go; a new one may have it already.
         if access(state.path, F_OK) == 0, let lock = try? state.acquire() {
             state.removeAll()

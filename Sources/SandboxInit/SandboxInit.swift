@@ -16,9 +16,9 @@ public enum SandboxInit {
         _ = clinux_set_dumpable(false)
         _ = clinux_set_process_name("husk-init")
         _ = clinux_ignore_signal(SIGCHLD)
-        clinux_release_text()
         var byte: UInt8 = 0
         while true {
+            guard clinux_rest(lifeline, -1) > 0 else { continue }
             let count = read(lifeline, &byte, 1)
             if count > 0 || (count < 0 && errno == EINTR) { continue }
             _exit(0)

@@ -21,6 +21,7 @@ from jupyter_client.kernelspec import KernelSpecManager
 
 from peers.husk import Husk
 from peers.kernel import Kernel
+from peers.processes import namespace, place_of
 from peers.wire import DELIMITER, Client
 
 STARTS, CELLS, PRINTS = 7, 500, 200
@@ -83,7 +84,7 @@ class Probe:
 def command(name: str) -> list[str]:
     """The command line of a kernelspec."""
     words = list(KernelSpecManager().get_kernel_spec(name).argv)
-    return [sys.executable, *words[1:]] if words[0] in ("python", "python3") else words
+    return [sys.executable, *words[1:]] if words[0].startswith("python") else words
 
 
 def first_reply(kernel: Kernel, began: float) -> float:
@@ -93,20 +94,15 @@ def first_reply(kernel: Kernel, began: float) -> float:
     return (time.perf_counter() - began) * 1000
 
 
-def memory(kernel: Kernel) -> float:
+def memory(kernel: Kernel, client: Client) -> float:
     """Megabytes of a kernel's processes, shared pages divided among those who share them."""
     server = psutil.Process(kernel.process.pid)
-    family = [server, *server.children(recursive=True)]
-    own = os.readlink("/proc/self/ns/pid")
-    # A sandbox's processes are children of the keeper.
-    for process in psutil.process_iter(["name"]):
-        try:
-            inside = os.readlink(f"/proc/{process.pid}/ns/pid") != own
-        except OSError:
-            continue
-        if inside and "husk" in kernel.command[0]:
-            family.append(process)
-    return sum(process.memory_full_info().pss for process in family) / 1e6
+    family = {server.pid: server} | {child.pid: child for child in server.children(recursive=True)}
+    # A sandbox's processes are the keeper's children. Other kernels share the machine's namespace.
+    place = place_of(client)
+    if place.namespace != namespace("self"):
+        family |= {pid: psutil.Process(pid) for pid in place.processes.values()}
+    return sum(process.memory_full_info().pss for process in family.values()) / 1e6
 
 
 def measure(name: str, folder: Path) -> dict[str, float]:
@@ -117,9 +113,10 @@ def measure(name: str, folder: Path) -> dict[str, float]:
         with Kernel(words, folder, dict(os.environ)) as kernel:
             starts.append(first_reply(kernel, began))
     with Kernel(words, folder, dict(os.environ)) as kernel:
-        probe = Probe(kernel.client())
+        client = kernel.client()
+        probe = Probe(client)
         cells = [probe.run("pass") for _ in range(CELLS + 20)][20:]
-        idle_memory = memory(kernel)
+        idle_memory = memory(kernel, client)
         prints = [probe.run("print(1)") for _ in range(PRINTS + 20)][20:]
         began = time.perf_counter()
         probe.run(f"for i in range({LINES}): print('line', i)")

@@ -307,3 +307,18 @@ def test_descriptors_of_the_keeper(start_kernel: StartKernel, husk: Husk) -> Non
         kernel.stop()
     wait_until(lambda: held() <= before, 2, "descriptors given back")
     assert staying.client().run_ok("print(1)").stdout == "1\n"
+
+
+@pytest.mark.skipif(
+    os.getuid() != 0, reason="the memory of an undumpable process is root's to read"
+)
+def test_memory_of_what_waits(start_kernel: StartKernel, husk: Husk) -> None:
+    """A keeper and a sandbox's PID 1 that have nothing to do take less than 2 MB together."""
+    first = place_of(start_kernel().client()).first
+    keeper = keeper_of(husk.state)
+    assert keeper is not None
+
+    def kilobytes() -> float:
+        return sum(psutil.Process(pid).memory_full_info().pss for pid in (keeper, first)) / 1024
+
+    wait_until(lambda: kilobytes() < 2048, 10, "rest of both")

@@ -84,8 +84,9 @@ int clinux_set_dumpable(bool dumpable);
 int clinux_dumpable(void);
 int clinux_set_no_new_privileges(void);
 int clinux_set_process_name(const char *name);
-/// Gives up the pages of this process's own program text; they come back when touched.
-void clinux_release_text(void);
+/// Waits until a descriptor is readable, for a process that has nothing to do for long: its program's pages are given
+/// up first, and come back when touched. Returns 1, or 0 after the timeout or a signal.
+int clinux_rest(int descriptor, int timeout_ms);
 
 enum clinux_namespace {
   CLINUX_NEW_USER = 0x10000000,

@@ -110,6 +110,8 @@ class Client:
         for channel, kind in kinds.items():
             socket = self._context.socket(kind)
             socket.linger = 0
+            # A kernel that starts may bind after this: its start is measured, not libzmq's 100 ms.
+            socket.reconnect_ivl = 5
             if kind == zmq.DEALER:
                 # The kernel finds the asker's stdin socket by the identity of its shell socket.
                 socket.identity = self.session.encode()
