@@ -15,25 +15,23 @@ final class Keeper {
     private let loop: EventLoop
     private let state: StateDirectory
     private let listener: OwnedDescriptor
-    private let program: OwnedDescriptor
     private var undertaker: ProcessHandle
     private var undertakerWatch: EventLoop.Watch?
     private var clients: [ObjectIdentifier: KeeperClient] = [:]
     private var kernels: [String: KeptKernel] = [:]
-    private var sandboxes: [String: KeptSandbox] = [:]
-    private var hosts: [InterpreterSpec.HostProfile: WarmHost] = [:]
-    private var filter: OwnedDescriptorBox?
-    private var filterProgram: [UInt8] = []
+    private let filter = CompiledFilter()
+    private let sandboxes: KeptSandboxes
+    private let hosts: WarmHosts
     private var idleTimer: EventLoop.Timer?
 
     init(state: StateDirectory, listener: consuming OwnedDescriptor) throws(SystemError) {
         self.state = state
         self.listener = listener
-        program = OwnedDescriptor(
-            adopting: try SystemError.checkErrno("open", open("/proc/self/exe", O_RDONLY | O_CLOEXEC)))
         undertaker = try Undertaker.start(state: state)
         loop = try EventLoop()
         loop.rests = true
+        sandboxes = try KeptSandboxes(state: state, filter: filter, loop: loop)
+        hosts = WarmHosts(loop: loop)
         try SystemError.check("prctl(subreaper)", clinux_set_subreaper())
     }
 
@@ -41,6 +39,7 @@ final class Keeper {
     func run() throws(SystemError) {
         _ = try loop.watch(listener.number) { [unowned self] _ in acceptClients() }
         watchUndertaker()
+        sandboxes.onRetired = { [unowned self] in rest() }
         rest()
         try loop.run()
     }
@@ -174,8 +173,8 @@ final class Keeper {
         }
         do throws(SandboxError) {
             // The host warms up while the sandbox is made.
-            let host = try host(for: order.interpreter.door)
-            let sandbox = try sandbox(for: order)
+            let host = try hosts.host(for: order.interpreter.door)
+            let sandbox = try sandboxes.sandbox(for: order)
             let kernel = KeptKernel(order: order, sandbox: sandbox, descriptors: boxes, owner: client)
             kernels[order.kernel] = kernel
             sandbox.kernels.insert(order.kernel)
@@ -196,12 +195,12 @@ final class Keeper {
         defer { close(null) }
         let interpreter = [null] + kernel.interpreterNumbers
         let groups = kernel.sandbox.groups.joinDescriptors
-        guard let host, let filter else {
+        guard let host else {
             guard case .exec(let path, let arguments) = kernel.order.interpreter.door else { return }
             let pid = SandboxEntry.fork(into: sandbox.process.descriptor, entry)
             if pid == 0 {
                 SandboxEntry.settle(
-                    entry, descriptors: interpreter, groups: groups, filter: filterProgram, keepsSignals: false)
+                    entry, descriptors: interpreter, groups: groups, filter: filter.program, keepsSignals: false)
                 SandboxEntry.execute(path: path, arguments: arguments, environment: entry.environment)
             }
             guard pid > 0 else {
@@ -210,7 +209,7 @@ final class Keeper {
             return started(kernel, pid: pid)
         }
         // The message is sent while the descriptors are open, or later: then it needs copies of its own.
-        let copies = ([sandbox.process.descriptor.number] + interpreter + [filter.descriptor.number] + groups)
+        let copies = ([sandbox.process.descriptor.number] + interpreter + [filter.file] + groups)
             .map { clinux_duplicate($0, 0) }
         host.fork(
             WarmHost.Job(entry: entry, descriptors: copies) { [unowned self, weak kernel] outcome in
@@ -292,17 +291,12 @@ final class Keeper {
         if let owner {
             reply(.ended(kernel: kernel.name, death: death), to: owner)
             // The server still reads what the interpreter left; its own end or its wish forgets the kernel.
-            leaveSandbox(kernel)
+            sandboxes.leave(kernel.sandbox, kernel: kernel.name)
         } else if kernel.isDurable, kernel.planned == nil {
-            leaveSandbox(kernel)
+            sandboxes.leave(kernel.sandbox, kernel: kernel.name)
         } else {
             forget(kernel)
         }
-    }
-
-    private func leaveSandbox(_ kernel: KeptKernel) {
-        kernel.sandbox.kernels.remove(kernel.name)
-        if kernel.sandbox.kernels.isEmpty { retire(kernel.sandbox) }
     }
 
     private func forget(_ kernel: KeptKernel) {
@@ -310,125 +304,8 @@ final class Keeper {
         if let timer = kernel.orphanTimer { loop.cancel(timer) }
         if let watch = kernel.watch { loop.forget(watch) }
         state.remove(kernel: kernel.name)
-        leaveSandbox(kernel)
+        sandboxes.leave(kernel.sandbox, kernel: kernel.name)
         rest()
-    }
-
-    // MARK: Sandboxes and hosts
-
-    private func sandbox(for order: KernelOrder) throws(SandboxError) -> KeptSandbox {
-        let name = order.sandboxName.isEmpty ? order.kernel : order.sandboxName
-        if let existing = sandboxes[name] {
-            guard !existing.isEnding, existing.exit == nil else {
-                throw SandboxError(code: "sandbox_ending", "The sandbox \(name) is ending; try again in a second.")
-            }
-            return existing
-        }
-        let groups = try CgroupTree(name: name, limits: order.sandbox.limits)
-        state.record(sandbox: name, groups: groups.directories)
-        let sandbox: Sandbox
-        do throws(SandboxError) {
-            try prepareFilter()
-            sandbox = try Sandbox(
-                spec: order.sandbox, hostname: "husk", identities: .current(index: .random(in: 0..<0x4000)),
-                program: program, filter: filterProgram
-            ) { pid throws(SandboxError) in try groups.join(pid) }
-        } catch {
-            groups.remove()
-            state.forget(sandbox: name)
-            throw error
-        }
-        let kept = KeptSandbox(name: name, sandbox: sandbox, groups: groups)
-        sandboxes[name] = kept
-        kept.watch = try? loop.watch(sandbox.process.descriptor.number) { [unowned self, unowned kept] _ in
-            guard let status = try? kept.sandbox.process.collect() else { return }
-            if let watch = kept.watch { loop.forget(watch) }
-            kept.exit = status
-            retire(kept)
-        }
-        return kept
-    }
-
-    /// Lets go of a sandbox that nobody is in, once its PID 1 has ended.
-    private func retire(_ sandbox: KeptSandbox) {
-        guard sandbox.exit != nil else {
-            if sandbox.kernels.isEmpty { sandbox.end() }
-            return
-        }
-        guard sandbox.kernels.isEmpty, sandboxes[sandbox.name] === sandbox else { return }
-        guard sandbox.groups.remove() else {
-            // A process that has ended is in its group until it is reaped.
-            loop.after(.milliseconds(10)) { [unowned self] in retire(sandbox) }
-            return
-        }
-        sandboxes[sandbox.name] = nil
-        state.forget(sandbox: sandbox.name)
-        rest()
-    }
-
-    private func prepareFilter() throws(SandboxError) {
-        if filter != nil { return }
-        filterProgram = try SeccompPolicy().program
-        do throws(SystemError) {
-            let file = OwnedDescriptor(
-                adopting: try SystemError.check("memfd_create", clinux_memory_file("husk-filter", false)))
-            guard write(file.number, filterProgram, filterProgram.count) == filterProgram.count else {
-                throw SystemError("write", errno)
-            }
-            try SystemError.check("fcntl(F_ADD_SEALS)", clinux_seal(file.number, true))
-            filter = OwnedDescriptorBox(file)
-        } catch {
-            throw SandboxError(making: "system call filter", error)
-        }
-    }
-
-    private func host(for door: InterpreterSpec.Door) throws(SandboxError) -> WarmHost? {
-        guard case .fork(let profile) = door else { return nil }
-        if let host = hosts[profile] { return host }
-        let host: WarmHost
-        do throws(SystemError) {
-            host = try WarmHost(profile: profile)
-            host.watch = try loop.watch(host.socket.descriptor.number) { [unowned self, unowned host] _ in
-                read(host, profile)
-            }
-            host.processWatch = try loop.watch(host.process.descriptor.number) { [unowned self, unowned host] _ in
-                lose(host, profile, "The interpreter's host ended while it was starting.")
-            }
-        } catch {
-            throw SandboxError(making: "interpreter host", error)
-        }
-        hosts[profile] = host
-        return host
-    }
-
-    private func read(_ host: WarmHost, _ profile: InterpreterSpec.HostProfile) {
-        do throws(SystemError) {
-            while hosts[profile] === host {
-                guard let received = try host.socket.receive() else {
-                    return lose(host, profile, "The interpreter's host ended.")
-                }
-                guard let message = try? HostMessage(decoding: received.bytes), host.take(message) else {
-                    return lose(host, profile, "The interpreter's host broke its protocol.")
-                }
-            }
-        } catch {
-            if error.errno != EAGAIN { lose(host, profile, "\(error)") }
-        }
-    }
-
-    private func lose(_ host: WarmHost, _ profile: InterpreterSpec.HostProfile, _ reason: String) {
-        guard hosts[profile] === host else { return }
-        hosts[profile] = nil
-        for watch in [host.watch, host.processWatch].compactMap({ $0 }) { loop.forget(watch) }
-        try? host.process.send(signal: SIGKILL)
-        host.failAll(SandboxError(code: "interpreter_unusable", reason))
-        reap(host)
-    }
-
-    private func reap(_ host: WarmHost) {
-        if (try? host.process.collect()) == nil {
-            loop.after(.milliseconds(5)) { [unowned self] in reap(host) }
-        }
     }
 
     // MARK: Rest and end
