@@ -14,6 +14,7 @@ final class KeptSandboxes {
     /// The keeper's own sealed program, which is PID 1's too.
     private let program: OwnedDescriptor
     private var sandboxes: [String: KeptSandbox] = [:]
+    private var subordinates = SubordinateIDs.ofCaller()
 
     init(state: StateDirectory, filter: CompiledFilter, loop: EventLoop) throws(SystemError) {
         self.state = state
@@ -57,15 +58,25 @@ final class KeptSandboxes {
         state.record(sandbox: name, groups: groups.directories)
         do throws(SandboxError) {
             try filter.prepare()
-            let sandbox = try Sandbox(
-                spec: order.sandbox, hostname: "husk", identities: .current(index: .random(in: 0..<0x4000)),
-                program: program, filter: filter.program
-            ) { pid throws(SandboxError) in try groups.join(pid) }
-            return KeptSandbox(name: name, sandbox: sandbox, groups: groups)
+            return KeptSandbox(name: name, sandbox: try launch(order, groups), groups: groups)
         } catch {
             groups.remove()
             state.forget(sandbox: name)
             throw error
+        }
+    }
+
+    private func launch(_ order: KernelOrder, _ groups: CgroupTree) throws(SandboxError) -> Sandbox {
+        do throws(SandboxError) {
+            return try Sandbox(
+                spec: order.sandbox, hostname: "husk",
+                identities: .current(index: .random(in: 0..<0x4000), subordinates: subordinates),
+                program: program, filter: filter.program
+            ) { pid throws(SandboxError) in try groups.join(pid) }
+        } catch  where error.code == SubordinateIDs.failure {
+            // In a container newuidmap(1) may be there and not set-uid: the caller alone is enough.
+            subordinates = nil
+            return try launch(order, groups)
         }
     }
 

@@ -34,7 +34,11 @@ public final class Sandbox {
     ) throws(SandboxError) {
         let parts = Sandbox.namespaces(of: spec)
         var trees: SandboxTrees? = nil
-        if identities.hasRoot { trees = try SandboxTrees(spec: spec, identities: identities) }
+        if identities.rangeBase != nil { trees = try SandboxTrees(spec: spec, identities: identities) }
+        // newuidmap(1) maps only a process that looks like the caller's, and an undumpable one does not (proc(5)).
+        let isMappedByTool = if case .subordinate = identities { true } else { false }
+        if isMappedByTool { _ = clinux_set_dumpable(true) }
+        defer { if isMappedByTool { _ = clinux_set_dumpable(false) } }
         let launch: SandboxLaunch
         do throws(SystemError) {
             launch = try SandboxLaunch(namespaces: parts)
@@ -46,9 +50,7 @@ public final class Sandbox {
         }
         if launch.isChild {
             launch.runChild { () throws(SandboxError) in
-                try Sandbox.becomeOneself(identities)
-                let own: SandboxTrees
-                if let trees { own = trees } else { own = try SandboxTrees(spec: spec, identities: identities) }
+                let own = try Sandbox.becomeOneself(identities, spec: spec, trees: trees)
                 try Sandbox.becomeInit(
                     spec: spec, hostname: hostname, identities: identities, trees: own, filter: filter)
             } exec: {
@@ -60,7 +62,7 @@ public final class Sandbox {
         self.namespaces = parts
         self.spec = spec
         do throws(SandboxError) {
-            if identities.hasRoot { try Sandbox.writeMaps(identities, of: "\(launch.pid)") }
+            try Sandbox.mapIdentities(identities, of: launch.pid)
             try join(launch.pid)
         } catch {
             launch.abandon()
@@ -86,28 +88,62 @@ public final class Sandbox {
         return UInt64(always) | (spec.network == .none ? UInt64(CLINUX_NEW_NETWORK.rawValue) : 0)
     }
 
-    /// The child's part in its user table. Root's keeper has written it; an ordinary user's may not, because it is
-    /// undumpable and so are its children at first, whose files in /proc are then root's (proc(5)).
-    private static func becomeOneself(_ identities: IdentityMap) throws(SandboxError) {
-        if identities.hasRoot {
-            try step("identity") { () throws(SystemError) in
-                try SystemError.check("setresuid", clinux_set_ids(0, 0, true))
-            }
-        } else {
+    /// The child becomes uid 0 of its namespaces, where there is one, and takes the trees that the keeper has not.
+    private static func becomeOneself(
+        _ identities: IdentityMap, spec: SandboxSpec, trees: SandboxTrees?
+    ) throws(SandboxError) -> SandboxTrees {
+        switch identities {
+        case .range:
+            try becomeRoot()
+            if let trees { return trees }
+            return try SandboxTrees(spec: spec, identities: identities)
+        case .subordinate:
+            // Before the change of user: the caller may look into its own folders, its subordinates may not.
+            let trees = try SandboxTrees(spec: spec, identities: identities)
+            try becomeRoot()
+            return trees
+        case .caller:
+            // The keeper is undumpable and so is its child at first, whose files in /proc are then root's (proc(5)).
             try step("identity") { () throws(SystemError) in
                 try SystemError.check("prctl(dumpable)", clinux_set_dumpable(true))
             }
-            try writeMaps(identities, of: "self")
+            try step("user table") { () throws(SystemError) in
+                // An ordinary user may map a group only after giving up setgroups (user_namespaces(7)).
+                try Paths.write("deny", to: "/proc/self/setgroups")
+                try writeTables(identities, of: "self")
+            }
+            return try SandboxTrees(spec: spec, identities: identities)
         }
     }
 
-    private static func writeMaps(_ identities: IdentityMap, of process: String) throws(SandboxError) {
-        try step("user table") { () throws(SystemError) in
-            // An ordinary user may map a group only after giving up setgroups (user_namespaces(7)).
-            if !identities.hasRoot { try Paths.write("deny", to: "/proc/\(process)/setgroups") }
-            try Paths.write(identities.userLine, to: "/proc/\(process)/uid_map")
-            try Paths.write(identities.groupLine, to: "/proc/\(process)/gid_map")
+    private static func becomeRoot() throws(SandboxError) {
+        try step("identity") { () throws(SystemError) in
+            try SystemError.check("setresuid", clinux_set_ids(0, 0, true))
         }
+    }
+
+    /// The keeper's part in the child's user table, while the child waits.
+    private static func mapIdentities(_ identities: IdentityMap, of pid: Int32) throws(SandboxError) {
+        do throws(SystemError) {
+            switch identities {
+            case .range: try writeTables(identities, of: "\(pid)")
+            case .subordinate: try SubordinateIDs.write(identities, of: pid)
+            case .caller: break
+            }
+        } catch {
+            let isTool = if case .subordinate = identities { true } else { false }
+            throw isTool
+                ? SandboxError(code: SubordinateIDs.failure, "Cannot map subordinate ids: \(error).")
+                : SandboxError(making: "user table", error)
+        }
+    }
+
+    private static func writeTables(_ identities: IdentityMap, of process: String) throws(SystemError) {
+        func text(_ lines: [[UInt32]]) -> String {
+            lines.map { line in line.map { "\($0)" }.joined(separator: " ") + "\n" }.joined()
+        }
+        try Paths.write(text(identities.userLines), to: "/proc/\(process)/uid_map")
+        try Paths.write(text(identities.groupLines), to: "/proc/\(process)/gid_map")
     }
 
     /// The child's part: everything from new namespaces to the moment before PID 1's program starts.

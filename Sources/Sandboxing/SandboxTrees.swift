@@ -8,7 +8,7 @@ final class SandboxTrees {
 
     init(spec: SandboxSpec, identities: IdentityMap) throws(SandboxError) {
         var owners: OwnerMappings?
-        if case .range(let base) = identities { owners = OwnerMappings(base: base) }
+        if let base = identities.rangeBase { owners = OwnerMappings(base: base) }
         system = try SandboxTrees.open(SystemTrees.mounts())
         devices = try SandboxTrees.open(
             SystemTrees.devices.map { .init(host: "/dev/\($0)", inside: "/dev/\($0)", mode: .readOnly) },

@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -154,3 +155,42 @@ def test_programs_are_not_writable(user_client: Client) -> None:
         "os.close(descriptor)"
     )
     assert done.stdout == "True\n"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="gives a user subordinate ids")
+def test_subordinate_ids(user: tuple[Husk, Path], tmp_path: Path) -> None:
+    """With newuidmap there is a root inside, who owns PID 1, and who is nobody here."""
+    husk, folder = user
+    uid = next(w.partition("=")[2] for w in husk.prefix if w.startswith("--reuid="))
+    lines = {
+        "passwd": f"tester:x:{uid}:{uid}::/nonexistent:/bin/sh\n",
+        "subuid": "tester:300000:65536\n",
+        "subgid": "tester:400000:65536\n",
+    }
+    mounts = []
+    for name, line in lines.items():
+        source, target = tmp_path / name, Path("/etc") / name
+        source.write_text((target.read_text() if name == "passwd" else "") + line)
+        target.touch()
+        mounts.append(f"mount --bind {source} {target}")
+    inside = ("unshare", "--mount", "sh", "-ec", " && ".join([*mounts, 'exec "$@"']), "sh")
+    state = folder / "subordinate"
+    own = replace(husk, prefix=(*inside, *husk.prefix), state=state)
+    with Kernel.husk(own, folder) as kernel:
+        client = kernel.client()
+        done = client.run_ok(
+            "import os\n"
+            "print(os.getuid(), os.stat('/proc/1').st_uid, os.stat('.').st_uid)\n"
+            "print(*open('/proc/self/uid_map').read().split())\n"
+            "open('made-inside', 'w').close()\n"
+            "try: os.kill(1, 9)\n"
+            "except PermissionError: print('refused')"
+        )
+        assert done.stdout.splitlines() == [
+            "1000 0 1000",
+            f"0 300000 1000 1000 {uid} 1 1001 301000 64535",
+            "refused",
+        ]
+        first = place_of(client).first
+        assert os.stat(f"/proc/{first}").st_uid in (0, 300000)
+    assert (folder / "made-inside").stat().st_uid == int(uid)
