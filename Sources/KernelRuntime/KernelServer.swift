@@ -85,7 +85,7 @@ public final class KernelServer {
         channel = try descriptors.channel(lastFrame: 0)
         mkdir("\(place.state)/kernels", 0o700)
         journal = try Journal.create(in: place.directory)
-        publisher = try Publisher(journal, cursorPath: "\(place.directory)/cursor")
+        publisher = try Publisher(journal, positionPath: "\(place.directory)/position")
         machine = SessionMachine(ports: ports)
         frames = MessageAssembler()
         lastFrame = 0
@@ -119,7 +119,7 @@ public final class KernelServer {
         lastFrame = recovery.lastFrame
         sentCount = recovery.sentCount
         channel = try descriptors.channel(lastFrame: recovery.lastFrame)
-        publisher = try Publisher(journal, cursorPath: "\(place.directory)/cursor")
+        publisher = try Publisher(journal, positionPath: "\(place.directory)/position")
         session = try KernelServer.readSession(in: place)
         // What the dead server had decided and not done.
         let firstUnsent = recovery.sentCount - UInt64(recovery.sends.count) + 1
@@ -208,7 +208,7 @@ public final class KernelServer {
     /// Journals and handles what the interpreter says. Returns whether there was anything.
     private func readChannel() throws -> Bool {
         var count = 0
-        while count < 256, death != nil || journal.bytesBehind(publisher.cursor) < KernelServer.backlog,
+        while count < 256, death != nil || publisher.backlog < KernelServer.backlog,
             let frame = try channel.nextFrame()
         {
             count += 1
@@ -326,7 +326,7 @@ public final class KernelServer {
         for watch in watches { loop.forget(watch) }
         watches = []
         if let retry { loop.cancel(retry) }
-        unlink("\(place.directory)/cursor")
+        unlink("\(place.directory)/position")
         unlink("\(place.directory)/session")
         let isEvidence = isDurable && (death ?? .requested) != .requested
         if !isEvidence || !EndedKernels.keep(place) { journal.remove() }

@@ -4,24 +4,27 @@ import Glibc
 import InterpreterChannel
 import LinuxKit
 
-/// Reads a kernel's journal from a cursor and hands every event to the front, in order and once.
+/// Hands every event of a kernel's journal to the front, in order and once.
 ///
-/// Live delivery and what follows a restart of the server are the same read. The cursor stands in a file of its
-/// own, so that a new server goes on where the last one was.
+/// Live delivery and what follows a restart of the server are the same read. Where it has come to stands in a file of
+/// its own, so that a new server goes on where the last one was. A subscriber without room holds broadcasts up, but
+/// not replies: it may be waiting for one before it reads on.
 final class Publisher {
     /// Bytes of text up to which a message is worth waiting for more.
     private static let small = ChannelLayout.maximumPayload / 2
 
     private let journal: Journal
-    private let cursorFile: OwnedDescriptor
-    private(set) var cursor: JournalCursor
-    private var frames = MessageAssembler()
-    private var entry = EntryAssembler()
+    private let positionFile: OwnedDescriptor
+    private var reader: EventReader
+    /// Answers what stands behind broadcasts that wait.
+    private var answering: EventReader?
+    /// Up to where replies have been sent.
+    private var answered: UInt64
     /// What the front had no room for.
     private var pending: Deque<OutgoingMessage> = []
     private var text: WaitingText?
     private var budget = MessageBudget(now: .now)
-    private var hasMoved = false
+    private var saved: [UInt64]
 
     /// Text of one stream and request, which becomes one message with what follows it at once, or soon when there
     /// is much of it: a client would otherwise be far behind a cell that flushes each line.
@@ -32,99 +35,109 @@ final class Publisher {
         var bytes: [UInt8]
     }
 
-    /// Goes on after the sequence in `cursorPath`, or starts at the beginning.
-    init(_ journal: Journal, cursorPath: String) throws(SystemError) {
+    /// Goes on at the position in a file, or starts at the beginning.
+    init(_ journal: Journal, positionPath: String) throws(SystemError) {
         self.journal = journal
-        cursorFile = OwnedDescriptor(
+        positionFile = OwnedDescriptor(
             adopting: try SystemError.checkErrno(
-                "open", open(cursorPath, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600), on: cursorPath))
-        var sequence: UInt64 = 0
-        if pread(cursorFile.number, &sequence, 8, 0) != 8 { sequence = 0 }
-        cursor = journal.cursor(after: min(sequence, journal.lastSequence))
+                "open", open(positionPath, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600), on: positionPath))
+        saved = [0, 0]
+        if pread(positionFile.number, &saved, 16, 0) != 16 { saved = [0, 0] }
+        reader = EventReader(journal, after: saved[0])
+        answered = saved[1]
     }
 
+    /// Bytes of journal whose broadcasts wait.
+    var backlog: Int { reader.bytesBehind }
+
     /// Whether everything has been delivered.
-    var isDone: Bool { pending.isEmpty && text == nil && journal.bytesBehind(cursor) == 0 }
+    var isDone: Bool { pending.isEmpty && text == nil && reader.bytesBehind == 0 }
 
     /// Delivers what there is, until the front has no room. Returns whether anything was delivered.
     func run(to front: any KernelFront, request: (UInt64) -> ClientRequest?) -> Bool {
         var hasDelivered = false
-        while let message = pending.first {
-            guard front.publish(message) else { return hasDelivered }
+        while let message = pending.first, front.publish(message) {
             pending.removeFirst()
             hasDelivered = true
         }
-        while pending.isEmpty, case .record(let record) = nextRecord() {
+        while pending.isEmpty, let (event, record) = reader.next() {
             hasDelivered = true
-            hasMoved = true
-            deliver(record, to: front, request)
+            deliver(event, record, to: front, request(record.request))
+        }
+        if pending.isEmpty {
+            answering = nil
+        } else if answerAhead(through: front, request) {
+            hasDelivered = true
         }
         if let text, text.bytes.count > Publisher.small || budget.take(now: .now) { publishText(to: front) }
         savePosition()
         return hasDelivered
     }
 
-    private func nextRecord() -> JournalReading {
-        while true {
-            let reading = journal.next(&cursor)
-            guard case .truncated = reading else { return reading }
-            // What was dropped may have been the middle of a message.
-            frames = MessageAssembler()
-            entry = EntryAssembler()
-        }
-    }
-
-    private func deliver(_ record: JournalRecord, to front: any KernelFront, _ request: (UInt64) -> ClientRequest?) {
-        switch JournalEntry.Kind(rawValue: record.kind) {
-        case .frame:
-            guard let frame = JournalEntry.frame(record), let output = try? frames.add(frame) else { return }
-            deliver(output, record, to: front, request)
-        case .publish, .leftover:
-            guard let bytes = entry.add(record), let event = JournalEntry.decodeOutput(bytes) else { return }
-            publishText(to: front)
-            publish(message(record, request, type: event.type, content: event.content), to: front)
-        case .request, .stdin, .death, .snapshot, .reply: _ = entry.add(record)
-        case nil: break
-        }
-    }
-
     private func deliver(
-        _ output: MessageAssembler.Output, _ record: JournalRecord, to front: any KernelFront,
-        _ request: (UInt64) -> ClientRequest?
+        _ event: EventReader.Event, _ record: JournalRecord, to front: any KernelFront, _ request: ClientRequest?
     ) {
-        switch output {
-        case .text(let kind, _, let bytes):
-            if let text, text.kind == kind, text.request == record.request,
-                text.bytes.count + bytes.count <= ChannelLayout.maximumPayload
-            {
-                self.text?.bytes.append(contentsOf: bytes)
-                return
-            }
-            publishText(to: front)
-            text = WaitingText(
-                message: message(record, request, type: "stream", content: []), kind: kind, request: record.request,
-                bytes: bytes)
-        case .message(_, let said):
-            publishText(to: front)
-            var outgoing = message(record, request, type: said.type, content: said.content)
-            outgoing.metadata = said.metadata
-            outgoing.buffers = said.buffers
-            switch try? EventRules.destination(of: said) {
-            case .broadcast: publish(outgoing, to: front)
-            case .reply: if let asked = request(record.request) { front.reply(outgoing, to: asked) }
-            case .input: if let asked = request(record.request) { front.askForInput(outgoing, of: asked) }
-            case .nowhere, nil: break
-            }
+        if case .text(let kind, let bytes) = event { return gather(kind, bytes, record, request, front) }
+        publishText(to: front)
+        if case .broadcast(let type, let content, let metadata, let buffers) = event {
+            var message = message(record, request, type: type, content: content)
+            message.metadata = metadata
+            message.buffers = buffers
+            publish(message, to: front)
+        } else {
+            answer(event, record, through: front, request)
         }
     }
 
-    private func message(
-        _ record: JournalRecord, _ request: (UInt64) -> ClientRequest?, type: String, content: [UInt8]
-    ) -> OutgoingMessage {
-        OutgoingMessage(
-            sequence: record.sequence, time: record.time, type: type,
-            parentHeader: request(record.request)?.header ?? Array("{}".utf8), metadata: Array("{}".utf8),
-            content: content, buffers: [])
+    // MARK: Replies
+
+    /// Sends the replies behind broadcasts that wait. Returns whether there was any.
+    private func answerAhead(through front: any KernelFront, _ request: (UInt64) -> ClientRequest?) -> Bool {
+        var ahead = answering ?? reader
+        defer { answering = ahead }
+        let before = answered
+        while let (event, record) = ahead.next() {
+            answer(event, record, through: front, request(record.request))
+        }
+        return answered != before
+    }
+
+    private func answer(
+        _ event: EventReader.Event, _ record: JournalRecord, through front: any KernelFront, _ request: ClientRequest?
+    ) {
+        let said: ChannelMessage
+        switch event {
+        case .text, .broadcast: return
+        case .reply(let message), .question(let message): said = message
+        }
+        guard record.sequence > answered, let request else { return }
+        answered = record.sequence
+        var outgoing = message(record, request, type: said.type, content: said.content)
+        outgoing.metadata = said.metadata
+        outgoing.buffers = said.buffers
+        if case .question = event {
+            front.askForInput(outgoing, of: request)
+        } else {
+            front.reply(outgoing, to: request)
+        }
+    }
+
+    // MARK: Broadcasts
+
+    private func gather(
+        _ kind: ChannelFrame.Kind, _ bytes: [UInt8], _ record: JournalRecord, _ request: ClientRequest?,
+        _ front: any KernelFront
+    ) {
+        if let text, text.kind == kind, text.request == record.request,
+            text.bytes.count + bytes.count <= ChannelLayout.maximumPayload
+        {
+            self.text?.bytes.append(contentsOf: bytes)
+            return
+        }
+        publishText(to: front)
+        text = WaitingText(
+            message: message(record, request, type: "stream", content: []), kind: kind, request: record.request,
+            bytes: bytes)
     }
 
     private func publishText(to front: any KernelFront) {
@@ -138,11 +151,21 @@ final class Publisher {
         if !pending.isEmpty || !front.publish(message) { pending.append(message) }
     }
 
+    private func message(
+        _ record: JournalRecord, _ request: ClientRequest?, type: String, content: [UInt8]
+    ) -> OutgoingMessage {
+        OutgoingMessage(
+            sequence: record.sequence, time: record.time, type: type,
+            parentHeader: request?.header ?? Array("{}".utf8), metadata: Array("{}".utf8), content: content,
+            buffers: [])
+    }
+
     /// Only between messages: a new server starts with empty assemblers.
     private func savePosition() {
-        guard hasMoved, pending.isEmpty, text == nil, frames.isEmpty, entry.isEmpty else { return }
-        hasMoved = false
-        var sequence = cursor.sequence
-        _ = pwrite(cursorFile.number, &sequence, 8, 0)
+        var position = [saved[0], answered]
+        if pending.isEmpty, text == nil, reader.isBetweenMessages { position[0] = reader.cursor.sequence }
+        guard position != saved else { return }
+        saved = position
+        _ = pwrite(positionFile.number, position, 16, 0)
     }
 }

@@ -174,3 +174,15 @@ def test_last_words(client: Client, death: str) -> None:
     assert done.stdout == words
     assert done.outputs[-1].type == "error"
     assert done.reply["ename"] == "KernelDied"
+
+
+@pytest.mark.husk
+def test_reply_is_not_behind_what_nobody_reads(client: Client) -> None:
+    """A client may wait for the reply before it reads what is published; nothing is lost."""
+    count = 20_000
+    request = client.start(
+        f"from IPython.display import display\nfor n in range({count}): display(n)"
+    )
+    assert client.reply(request, timeout=25).content["status"] == "ok"
+    shown = [m for m in client.published(request) if m.type == "display_data"]
+    assert [int(m.content["data"]["text/plain"]) for m in shown] == list(range(count))

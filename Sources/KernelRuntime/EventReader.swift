@@ -1,0 +1,74 @@
+import EventJournal
+import InterpreterChannel
+
+/// Reads a kernel's journal as what clients are to be told, from a place that is its own.
+struct EventReader {
+    /// What a client is to be told.
+    enum Event {
+        case text(ChannelFrame.Kind, bytes: [UInt8])
+        case broadcast(type: String, content: [UInt8], metadata: [UInt8], buffers: [[UInt8]])
+        case reply(ChannelMessage)
+        case question(ChannelMessage)
+    }
+
+    private let journal: Journal
+    private(set) var cursor: JournalCursor
+    private var frames = MessageAssembler()
+    private var entry = EntryAssembler()
+
+    /// Reads what follows a sequence number.
+    init(_ journal: Journal, after sequence: UInt64) {
+        self.journal = journal
+        cursor = journal.cursor(after: min(sequence, journal.lastSequence))
+    }
+
+    /// Whether a new reader that starts here misses no part of a message.
+    var isBetweenMessages: Bool { frames.isEmpty && entry.isEmpty }
+
+    /// Bytes of journal that have not been read.
+    var bytesBehind: Int { journal.bytesBehind(cursor) }
+
+    /// The next event, and the record that it ends with; nil at the journal's end.
+    mutating func next() -> (event: Event, record: JournalRecord)? {
+        while true {
+            switch journal.next(&cursor) {
+            case .end: return nil
+            case .truncated:
+                // What was dropped may have been the middle of a message.
+                frames = MessageAssembler()
+                entry = EntryAssembler()
+            case .record(let record): if let event = take(record) { return (event, record) }
+            }
+        }
+    }
+
+    private mutating func take(_ record: JournalRecord) -> Event? {
+        switch JournalEntry.Kind(rawValue: record.kind) {
+        case .frame:
+            guard let frame = JournalEntry.frame(record), let output = try? frames.add(frame) else { return nil }
+            return EventReader.event(output)
+        case .publish, .leftover:
+            guard let bytes = entry.add(record), let event = JournalEntry.decodeOutput(bytes) else { return nil }
+            return .broadcast(type: event.type, content: event.content, metadata: Array("{}".utf8), buffers: [])
+        case .request, .stdin, .death, .snapshot, .reply:
+            _ = entry.add(record)
+            return nil
+        case nil: return nil
+        }
+    }
+
+    private static func event(_ output: MessageAssembler.Output) -> Event? {
+        switch output {
+        case .text(let kind, _, let bytes): return .text(kind, bytes: bytes)
+        case .message(_, let said):
+            switch try? EventRules.destination(of: said) {
+            case .broadcast:
+                return .broadcast(
+                    type: said.type, content: said.content, metadata: said.metadata, buffers: said.buffers)
+            case .reply: return .reply(said)
+            case .input: return .question(said)
+            case .nowhere, nil: return nil
+            }
+        }
+    }
+}
