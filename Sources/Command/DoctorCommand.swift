@@ -61,12 +61,7 @@ struct Examination {
         lookAtSystem()
         lookAtDescriptors()
         tryKernel(options)
-        findings.append(
-            Finding(
-                name: "network", grade: options.network == .host ? .note : .ok,
-                text: options.network == .host
-                    ? "host: a sandbox can reach everything that this machine can, its own services too"
-                    : "none: a sandbox has a loopback device of its own and nothing else"))
+        lookAtNetwork(options.network)
     }
 
     private mutating func lookAtSystem() {
@@ -107,11 +102,27 @@ struct Examination {
                 remedy: limit.rlim_cur < 256 ? "ulimit -n 4096" : ""))
     }
 
+    private mutating func lookAtNetwork(_ network: SandboxOptions.Network) {
+        guard network == .host else {
+            let text = "none: a sandbox has a loopback device of its own and nothing else"
+            return findings.append(Finding(name: "network", grade: .ok, text: text))
+        }
+        let listening = ListeningSockets.all()
+        let services = listening.isEmpty ? "" : "; here listen \(listening.prefix(12).joined(separator: ", "))"
+        findings.append(
+            Finding(
+                name: "network", grade: .note,
+                text: "host: a sandbox can reach everything that this machine can, its own services too\(services)"))
+    }
+
     /// Starts a kernel with the options and ends it again.
     private mutating func tryKernel(_ options: SandboxOptions) {
         do {
             let plan = try options.plan()
-            for notice in plan.notices { findings.append(Finding(name: "notice", grade: .note, text: notice)) }
+            // The network has a finding of its own.
+            for notice in plan.notices where !notice.hasPrefix("--network") {
+                findings.append(Finding(name: "notice", grade: .note, text: notice))
+            }
             let loop = try EventLoop()
             let place = KernelServer.Place(state: options.stateDirectory, kernel: "doctor-\(getpid())")
             let keeper = try KeeperConnection(state: place.state, program: try Installation.current().keeper)

@@ -132,10 +132,7 @@ struct KernelProcess {
         withExtendedLifetime((owner, front)) {}
         front.close()
         if let ended, ended != .requested {
-            if !kernel.lastWords.isEmpty {
-                StandardError.line(kernel.lastWords.split(separator: "\n").joined(separator: "\n"))
-            }
-            throw Failure("\(ended)")
+            throw Failure(kernel.lastWords.isEmpty ? "\(ended)" : kernel.lastWords)
         }
     }
 

@@ -100,11 +100,13 @@ final class NotebookReplay: KernelFront {
                 if signal != SIGINT || hasTimedOut { kernel.end() } else { interruptByUser() }
             }
         }
-        printer.begin(self.name, limits: kernel.limitsInForce)
-        loop.after(.zero) { [unowned self] in next() }
+        kernel.whenReady = { [unowned self] in
+            printer.begin(self.name, limits: kernel.limitsInForce)
+            next()
+        }
         try loop.run()
         if let death, death != .requested {
-            if !kernel.lastWords.isEmpty { StandardError.line(kernel.lastWords) }
+            if !kernel.lastWords.isEmpty { throw Failure(kernel.lastWords) }
             if current != nil { finish(.dead) }
             if results.isEmpty { throw Failure("\(death)") }
             StandardError.line("husk run: \(death)")

@@ -70,8 +70,10 @@ struct PythonInstallation {
                     program: "\(installation.programs)/husk-python",
                     arguments: [program, "\(installation.kernels)/python", installation.programs]))
         }
+        // The version comes first, in words that every Python understands.
         let start =
-            "import sys; sys.path.insert(0, '\(PythonInstallation.insidePackages)'); "
+            "import sys; sys.version_info >= (3, 11) or sys.exit('husk: %s is Python %s; a kernel needs 3.11 or later'"
+            + " % (sys.executable, sys.version.split()[0])); sys.path.insert(0, '\(PythonInstallation.insidePackages)'); "
             + "from husk_kernel.exec_door import main; main()"
         return .exec(path: program, arguments: ["-c", start])
     }

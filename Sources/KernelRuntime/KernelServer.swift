@@ -41,9 +41,16 @@ public final class KernelServer {
     public var onEnd: ((Death) -> Void)?
     /// Called once, when the interpreter has said hello.
     public var whenReady: (() -> Void)?
-    /// What the dead interpreter left on its standard error before it had said hello.
-    public private(set) var lastWords = ""
+    /// What the interpreter left on its standard error when it died before it had said hello, in one line: why it
+    /// could not start.
+    public var lastWords: String {
+        let lines = String(decoding: leftBeforeHello, as: UTF8.self).split(separator: "\n")
+        guard let last = lines.last else { return "" }
+        let prefix = "husk: "
+        return String(last.hasPrefix(prefix) ? last.dropFirst(prefix.count) : last)
+    }
 
+    private var leftBeforeHello: [UInt8] = []
     private let place: Place
     private let isDurable: Bool
     private let loop: EventLoop
@@ -308,7 +315,7 @@ public final class KernelServer {
                 try record(
                     .leftover, request: machine.running?.number ?? 0,
                     JournalEntry.encode(type: "stream", content: content))
-                if machine.hello == nil { lastWords += String(decoding: leftover.bytes, as: UTF8.self) }
+                if machine.hello == nil { leftBeforeHello += leftover.bytes }
             }
             try record(.death, request: 0, KeeperReply.ended(kernel: place.kernel, death: reason).encoded)
             try handle(.death(reason))

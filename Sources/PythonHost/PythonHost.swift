@@ -15,6 +15,9 @@ public enum PythonHost {
     /// Where a sandbox has the Python side.
     private static let insidePath = "/opt/husk/python"
 
+    /// How an exception begins that says by itself what is wrong with a Python.
+    private static let unfit = "Unfit: "
+
     /// Runs `husk-python PYTHON PACKAGES LIBRARIES [MODULE…]`: the Python to be, the folder of the Python side,
     /// the folder of the channel's libraries, and modules to import in advance. Returns the exit status.
     public static func main(arguments: [String]) -> Int32 {
@@ -37,8 +40,12 @@ public enum PythonHost {
         let python = arguments[1]
         guard cpython_start(python, &error, error.count) == 0,
             cpython_prepend_path(arguments[2], &error, error.count) == 0,
-            call("warm", [arguments[3]] + arguments.dropFirst(4), &error) != nil
-        else { return "\(python) cannot run a kernel: \(text(error))" }
+            call("warm", [python, arguments[3]] + arguments.dropFirst(4), &error) != nil
+        else {
+            let reason = text(error)
+            return reason.hasPrefix(unfit)
+                ? String(reason.dropFirst(unfit.count)) : "\(python) cannot run a kernel: \(reason)"
+        }
         let threads = threadCount()
         guard threads == 1 else {
             return "\(python) cannot run a kernel: after the imports there are \(threads) threads, and a fork keeps one"

@@ -86,7 +86,7 @@ public final class CgroupTree {
             try set("cpu.cfs_period_us", "100000", in: directory)
             try set("cpu.cfs_quota_us", "\(milli * 100)", in: directory)
         }
-        limitsInForce.append("\(milli) thousandths of a CPU (cgroup v\(hierarchy.isUnified ? 2 : 1))")
+        limitsInForce.append("\(Double(milli) / 1000) CPUs (cgroup v\(hierarchy.isUnified ? 2 : 1))")
     }
 
     private func make(

@@ -8,18 +8,25 @@ import os
 import random
 import sys
 import time
+from typing import TYPE_CHECKING
 
 import husk_kernel
 
-from .channel import Channel
-from .kernel import Kernel
+from .fitness import check
+
+if TYPE_CHECKING:
+    from .kernel import Kernel
 
 _kernel: Kernel | None = None
 
 
-def warm(libraries: str, *preload: str) -> int:
+def warm(program: str, libraries: str, *preload: str) -> int:
     """Import and make everything that kernels share. Leaves one thread, and writes nothing to disk."""
     global _kernel
+    check(program)
+    from .channel import Channel
+    from .kernel import Kernel
+
     _announce_names()
     _kernel = Kernel(Channel(libraries))
     for name in ("asyncio", "IPython.core.ultratb", *preload):
