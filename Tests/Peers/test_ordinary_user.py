@@ -194,3 +194,15 @@ def test_subordinate_ids(user: tuple[Husk, Path], tmp_path: Path) -> None:
         first = place_of(client).first
         assert os.stat(f"/proc/{first}").st_uid in (0, 300000)
     assert (folder / "made-inside").stat().st_uid == int(uid)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="the user of the tests may have control groups")
+@pytest.mark.parametrize("limit", [("--memory", "256M"), ("--cpus", "0.5")])
+def test_limit_that_cannot_be_had(user: tuple[Husk, Path], limit: tuple[str, str]) -> None:
+    """Code does not run without a limit that was asked for: one line names it."""
+    husk, folder = user
+    (folder / "one.py").write_text("print(1)")
+    done = husk.run("run", "one.py", "--python", husk.python, *limit, cwd=folder)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert limit[0] in done.stderr
