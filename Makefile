@@ -82,7 +82,7 @@ soak: ## Repeats the tests of durability and clean-up: make soak ROUNDS=20
 soak: build test-environment
 	@for round in $$(seq $${ROUNDS:-10}); do
 	    echo "==> Round $$round"
-	    HUSK_TEST_SEED=$$round $(VENV_TEST)/bin/python3 -m pytest Tests/Peers -q -p no:cacheprovider \
+	    HUSK_TEST_SEED=$$round $(VENV_TEST)/bin/python3 -m pytest -q -p no:cacheprovider \
 	        Tests/Peers/test_durable.py Tests/Peers/test_lifecycle.py Tests/Peers/test_streams.py
 	done
 
