@@ -72,6 +72,7 @@ public enum PythonHost {
         // 0 was the sandbox; then the interpreter's own, the filter, and the control groups.
         let own = Array(numbers.dropFirst().prefix(SandboxEntry.descriptorCount))
         guard own.count == SandboxEntry.descriptorCount, numbers.count > own.count + 1 else { return 126 }
+        rename("python3")
         let filter = contents(of: numbers[own.count + 1])
         SandboxEntry.settle(
             entry, descriptors: own, groups: Array(numbers.dropFirst(own.count + 2)), filter: filter,
@@ -86,6 +87,16 @@ public enum PythonHost {
             return 126
         }
         return Int32(truncatingIfNeeded: status)
+    }
+
+    /// Writes over the command line, which /proc shows to the code inside: it names the host's folders.
+    private static func rename(_ name: String) {
+        _ = clinux_set_process_name(name)
+        let arguments = CommandLine.unsafeArgv
+        guard let first = arguments[0], let last = arguments[Int(CommandLine.argc) - 1] else { return }
+        let size = last + strlen(last) - first
+        memset(first, 0, size)
+        strncpy(first, name, size)
     }
 
     private static func call(_ function: String, _ arguments: [String], _ error: inout [CChar]) -> Int? {

@@ -324,6 +324,18 @@ def test_network_of_the_host(start_kernel: StartKernel, listener: int) -> None:
     assert "network" in (info.content["banner"] + kernel.stderr).lower()
 
 
+def test_names_of_host_folders(inside: Client, husk: Husk) -> None:
+    """The interpreter's own command line tells nothing of where Husk is."""
+    lines = inside.run_ok(
+        "import os\n"
+        "for pid in filter(str.isdigit, os.listdir('/proc')):\n"
+        "    print(open(f'/proc/{pid}/comm').read().strip(), open(f'/proc/{pid}/cmdline').read())"
+    ).stdout
+    assert str(ROOT) not in lines
+    assert str(husk.state) not in lines
+    assert "python3" in lines
+
+
 def test_other_kernels(start_kernel: StartKernel, inside: Client) -> None:
     """Another kernel's files and processes are not visible."""
     other = start_kernel().client()
