@@ -50,7 +50,11 @@ struct EventReader {
         case .publish, .leftover:
             guard let bytes = entry.add(record), let event = JournalEntry.decodeOutput(bytes) else { return nil }
             return .broadcast(type: event.type, content: event.content, metadata: Array("{}".utf8), buffers: [])
-        case .request, .stdin, .death, .snapshot, .reply:
+        case .reply:
+            // The interpreter's replies are frames: both kinds go out in the order of the journal.
+            guard let bytes = entry.add(record), let reply = JournalEntry.decodeOutput(bytes) else { return nil }
+            return .reply(ChannelMessage(type: reply.type, content: reply.content))
+        case .request, .stdin, .death, .snapshot:
             _ = entry.add(record)
             return nil
         case nil: return nil

@@ -244,12 +244,7 @@ public final class KernelServer {
         case .publish(let type, let request, let content):
             try record(.publish, request: request, JournalEntry.encode(type: type, content: content))
         case .reply(let type, let number, let content):
-            let sequence = try record(.reply, request: number, JournalEntry.encode(type: type, content: content))
-            guard let request = machine.request(number) else { return }
-            front?.reply(
-                OutgoingMessage(
-                    sequence: sequence, time: KernelServer.now(), type: type, parentHeader: request.header,
-                    metadata: Array("{}".utf8), content: content, buffers: []), to: request)
+            try record(.reply, request: number, JournalEntry.encode(type: type, content: content))
         case .send(let request, let message):
             sentCount += 1
             try channel.send(message, request: request)
@@ -266,10 +261,9 @@ public final class KernelServer {
         sinceSnapshot += frame.payload.count + 64
     }
 
-    @discardableResult
-    private func record(_ kind: JournalEntry.Kind, request: UInt64, _ bytes: [UInt8]) throws -> UInt64 {
+    private func record(_ kind: JournalEntry.Kind, request: UInt64, _ bytes: [UInt8]) throws {
         sinceSnapshot += bytes.count + 64
-        return try journal.write(kind, request: request, bytes)
+        try journal.write(kind, request: request, bytes)
     }
 
     private func snapshotIfDue() throws {
@@ -373,11 +367,5 @@ public final class KernelServer {
         var bytes = [UInt8](repeating: 0, count: 32)
         guard read(file, &bytes, 32) == 32 else { throw SystemError("read", EIO, on: path) }
         return String(decoding: bytes, as: UTF8.self)
-    }
-
-    private static func now() -> Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
     }
 }

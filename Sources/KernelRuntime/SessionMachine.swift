@@ -87,49 +87,61 @@ struct SessionMachine {
         remember(request)
         if isDead { return answerDead(request, &outputs) }
         switch request.type {
-        case "kernel_info_request":
-            if hello == nil { waitingForHello.append(request) } else { answerKernelInfo(request, &outputs) }
-        case "connect_request": answer(request, ports, &outputs)
         case "interrupt_request":
             if running != nil { outputs.append(.interrupt) }
             answer(request, .object(["status": "ok"]), &outputs)
         case "shutdown_request": shutDown(request, &outputs)
-        case "execute_request", "complete_request", "inspect_request", "is_complete_request", "comm_info_request",
-            "history_request", "comm_open", "comm_msg", "comm_close":
+        case "kernel_info_request" where request.origin == .control && hello == nil: waitingForHello.append(request)
+        // Control is answered whatever the shell is at (Jupyter messaging, "Messages on the Control channel").
+        default:
+            if request.origin == .control, answerHere(request, &outputs) { return }
             queue.append(request)
             startNext(&outputs)
+        }
+    }
+
+    /// Handles what waits, in order, up to the first request that is the interpreter's.
+    private mutating func startNext(_ outputs: inout [Output]) {
+        while running == nil, hello != nil, !isDead, let request = queue.popFirst() {
+            if answerHere(request, &outputs) { continue }
+            status("busy", request.number, &outputs)
+            if request.type != "execute_request" {
+                hand(request, request.content, &outputs)
+            } else if let content = begin(request, &outputs) {
+                hand(request, content, &outputs)
+            } else {
+                refuse(request, &outputs)
+            }
+        }
+    }
+
+    /// Answers what needs no interpreter. Returns whether that was so.
+    private mutating func answerHere(_ request: ClientRequest, _ outputs: inout [Output]) -> Bool {
+        switch request.type {
+        case "execute_request", "complete_request", "inspect_request", "is_complete_request", "comm_info_request",
+            "comm_open", "comm_msg", "comm_close":
+            return false
+        case "kernel_info_request": answerKernelInfo(request, &outputs)
+        case "connect_request": answer(request, ports, &outputs)
+        case "history_request":
+            let wanted = HistoryRequest(content: (try? JSONValue(parsing: request.content)) ?? .object([:]))
+            answer(request, .object(["status": "ok", "history": history.answer(wanted)]), &outputs)
         default:
             // Clients of later versions ask for more than this kernel advertises; they wait for the idle.
             status("busy", request.number, &outputs)
             status("idle", request.number, &outputs)
         }
+        return true
     }
 
-    private mutating func startNext(_ outputs: inout [Output]) {
-        while running == nil, hello != nil, !isDead, let request = queue.popFirst() {
-            status("busy", request.number, &outputs)
-            var content = request.content
-            if request.type == "history_request" {
-                let wanted = HistoryRequest(content: (try? JSONValue(parsing: content)) ?? .object([:]))
-                reply(request, .object(["status": "ok", "history": history.answer(wanted)]), &outputs)
-                status("idle", request.number, &outputs)
-                continue
-            }
-            if request.type == "execute_request" {
-                guard let begun = begin(request, &outputs) else {
-                    refuse(request, &outputs)
-                    continue
-                }
-                content = begun
-            }
-            running = request
-            outputs.append(
-                .send(
-                    request: request.number,
-                    ChannelMessage(
-                        type: request.type, header: request.header, metadata: request.metadata, content: content,
-                        buffers: request.buffers)))
-        }
+    private mutating func hand(_ request: ClientRequest, _ content: [UInt8], _ outputs: inout [Output]) {
+        running = request
+        outputs.append(
+            .send(
+                request: request.number,
+                ChannelMessage(
+                    type: request.type, header: request.header, metadata: request.metadata, content: content,
+                    buffers: request.buffers)))
     }
 
     /// Gives a cell its number and shows it. Returns the content for the interpreter; nil if the request has none.

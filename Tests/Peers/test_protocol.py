@@ -524,3 +524,12 @@ def test_other_kernels_options_are_ignored(start_kernel: StartKernel) -> None:
     """Clients add options for IPython without asking."""
     kernel = start_kernel("--HistoryManager.hist_file=:memory:")
     assert kernel.client().run_ok("1").reply["status"] == "ok"
+
+
+def test_replies_in_the_order_of_the_requests(client: Client) -> None:
+    """Whoever makes them: the interpreter, or the server for cells that an error aborts."""
+    failing = client.start("import asyncio; await asyncio.sleep(0.3); 1/0")
+    requests = [failing, client.start("1"), client.start("2")]
+    replies = [client.any_message("shell") for _ in requests]
+    assert [m.parent_id for m in replies] == requests
+    assert [m.content["status"] for m in replies] == ["error", "aborted", "aborted"]

@@ -125,9 +125,10 @@ class Kernel:
 
         return {
             "protocol": 1,
-            "implementation": "husk",
-            "implementation_version": __version__,
-            "banner": f"Python {version} with IPython {ipython}, in a husk",
+            # What ipykernel says too: clients and libraries look for IPython, and for what it can do.
+            "implementation": "ipython",
+            "implementation_version": ipython,
+            "banner": f"Python {version} with IPython {ipython}, in a sandbox of Husk {__version__}",
             "help_links": [
                 {"text": "Python Reference", "url": "https://docs.python.org/3/"},
                 {"text": "IPython Reference", "url": "https://ipython.org/documentation.html"},
