@@ -25,7 +25,7 @@ enum EventRules {
         }
         if events.contains(message.type) { return .broadcast }
         switch message.type {
-        case "hello", "done": return .nowhere
+        case "hello", "done", "awaiting": return .nowhere
         case "input_request": return .input
         case "execute_reply", "complete_reply", "inspect_reply", "is_complete_reply", "comm_info_reply",
             "shutdown_reply":

@@ -46,6 +46,13 @@ struct SessionMachine {
     /// Whether the running cell waits for a line of input.
     private(set) var isAsking = false
 
+    /// Whether the running cell awaits: it may be waiting for what a comm brings.
+    private var isAwaiting = false
+    /// Comm messages that were handed over beside the running cell.
+    private var aside: [UInt64: ClientRequest] = [:]
+    /// The header of the latest control request, which libraries may ask for.
+    private var controlHeader: [UInt8] = []
+
     private var queue: Deque<ClientRequest> = []
     private var waitingForHello: [ClientRequest] = []
     private var known: [UInt64: ClientRequest] = [:]
@@ -85,6 +92,7 @@ struct SessionMachine {
 
     private mutating func accept(_ request: ClientRequest, _ outputs: inout [Output]) {
         remember(request)
+        if request.origin == .control { controlHeader = request.header }
         if isDead { return answerDead(request, &outputs) }
         switch request.type {
         case "interrupt_request":
@@ -97,6 +105,19 @@ struct SessionMachine {
             if request.origin == .control, answerHere(request, &outputs) { return }
             queue.append(request)
             startNext(&outputs)
+            if isAwaiting { handAside(&outputs) }
+        }
+    }
+
+    /// Hands comm messages over while a cell awaits, past the cells that wait behind it.
+    private mutating func handAside(_ outputs: inout [Output]) {
+        let comms = queue.filter { $0.type.hasPrefix("comm_") && $0.type != "comm_info_request" }
+        guard !comms.isEmpty else { return }
+        queue.removeAll { request in comms.contains { $0.number == request.number } }
+        for request in comms {
+            status("busy", request.number, &outputs)
+            aside[request.number] = request
+            outputs.append(.send(request: request.number, SessionMachine.message(of: request, request.content)))
         }
     }
 
@@ -136,12 +157,13 @@ struct SessionMachine {
 
     private mutating func hand(_ request: ClientRequest, _ content: [UInt8], _ outputs: inout [Output]) {
         running = request
-        outputs.append(
-            .send(
-                request: request.number,
-                ChannelMessage(
-                    type: request.type, header: request.header, metadata: request.metadata, content: content,
-                    buffers: request.buffers)))
+        outputs.append(.send(request: request.number, SessionMachine.message(of: request, content)))
+    }
+
+    private static func message(of request: ClientRequest, _ content: [UInt8]) -> ChannelMessage {
+        ChannelMessage(
+            type: request.type, header: request.header, metadata: request.metadata, content: content,
+            buffers: request.buffers)
     }
 
     /// Gives a cell its number and shows it. Returns the content for the interpreter; nil if the request has none.
@@ -161,6 +183,7 @@ struct SessionMachine {
             outputs.append(.publish(type: "execute_input", request: request.number, content: shown.encoded()))
         }
         content["execution_count"] = .integer(Int64(executionCount))
+        if let header = try? JSONValue(parsing: controlHeader) { content["control_header"] = header }
         return content.encoded()
     }
 
@@ -199,7 +222,7 @@ struct SessionMachine {
         known[request.number] = request
         knownOrder.append(request.number)
         while knownOrder.count > SessionMachine.rememberedRequests, let oldest = knownOrder.first,
-            oldest != running?.number, !queue.contains(where: { $0.number == oldest })
+            oldest != running?.number, aside[oldest] == nil, !queue.contains(where: { $0.number == oldest })
         {
             knownOrder.removeFirst()
             known[oldest] = nil
@@ -221,10 +244,18 @@ struct SessionMachine {
         {
             history.setOutput(text, line: runningLine)
         }
+        if message.type == "awaiting", running?.number == number {
+            isAwaiting = true
+            return handAside(&outputs)
+        }
+        if SessionMachine.ends(message.type), aside.removeValue(forKey: number) != nil {
+            return status("idle", number, &outputs)
+        }
         // A reply for anything but the running request is a lie or a late echo; the running one goes on.
         guard let request = running, request.number == number, SessionMachine.ends(message.type) else { return }
         running = nil
         isAsking = false
+        isAwaiting = false
         status("idle", number, &outputs)
         if message.type == "execute_reply", stopsOnError,
             let content = try? JSONValue(parsing: message.content), content["status"]?.stringValue == "error"
@@ -253,16 +284,19 @@ struct SessionMachine {
     private mutating func die(_ death: Death, _ outputs: inout [Output]) {
         guard !isDead else { return }
         isDead = true
-        let waiting = [running].compactMap { $0 } + Array(queue) + waitingForHello
+        let waiting =
+            [running].compactMap { $0 } + aside.values.sorted { $0.number < $1.number } + Array(queue) + waitingForHello
+        let begun = Set([running?.number].compactMap { $0 } + aside.keys)
         let wasRunning = running
         running = nil
         queue = []
+        aside = [:]
         waitingForHello = []
         for request in waiting {
             let error = SessionMachine.error(death)
             if request == wasRunning {
                 outputs.append(.publish(type: "error", request: request.number, content: error.encoded()))
-            } else {
+            } else if !begun.contains(request.number) {
                 status("busy", request.number, &outputs)
             }
             var content = error.objectValue ?? [:]
@@ -316,6 +350,9 @@ extension SessionMachine {
         if let hello { writer.append(blob: hello.encoded()) }
         writer.append(running?.number ?? 0)
         writer.append(isAsking)
+        writer.append(isAwaiting)
+        writer.append(blob: controlHeader)
+        writer.append(aside.keys.sorted()) { $0.append($1) }
         writer.append(UInt64(runningLine))
         writer.append(stopsOnError)
         writer.append(Array(queue)) { $0.append($1.number) }
@@ -336,6 +373,9 @@ extension SessionMachine {
         if try reader.boolean() { hello = try? JSONValue(parsing: try reader.blob()) }
         let runningNumber = try reader.integer(UInt64.self)
         isAsking = try reader.boolean()
+        isAwaiting = try reader.boolean()
+        controlHeader = try reader.blob()
+        let besides = try reader.list { reader throws(WireError) in try reader.integer(UInt64.self) }
         runningLine = Int(clamping: try reader.integer(UInt64.self))
         stopsOnError = try reader.boolean()
         let queued = try reader.list { reader throws(WireError) in try reader.integer(UInt64.self) }
@@ -345,6 +385,7 @@ extension SessionMachine {
             knownOrder.append(request.number)
         }
         running = known[runningNumber]
+        for number in besides { aside[number] = known[number] }
         queue = Deque(queued.compactMap { known[$0] })
         waitingForHello = waiting.compactMap { known[$0] }
         let entries = try reader.list { reader throws(WireError) in

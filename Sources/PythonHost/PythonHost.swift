@@ -104,7 +104,7 @@ public enum PythonHost {
         defer { for string in strings { free(UnsafeMutablePointer(mutating: string)) } }
         var result = 0
         let outcome = cpython_call(
-            "husk_kernel.host", function, strings, strings.count, &result, &error, error.count)
+            "husk_kernel.entry", function, strings, strings.count, &result, &error, error.count)
         return outcome == 0 ? result : nil
     }
 

@@ -191,3 +191,12 @@ def test_interrupt_by_signal(kernel: Kernel) -> None:
     for _ in client.published(request):
         pass
     assert_clean(client)
+
+
+def test_traceback_of_an_interrupt(prepared: Client) -> None:
+    """It ends in the user's own line."""
+    request = arm(prepared, "while True: pass")
+    prepared.interrupt()
+    traceback = "\n".join(prepared.finish(request).reply["traceback"])
+    assert "husk" not in traceback
+    assert "interrupts.py" not in traceback

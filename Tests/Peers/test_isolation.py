@@ -334,6 +334,9 @@ def test_names_of_host_folders(inside: Client, husk: Husk) -> None:
     assert str(ROOT) not in lines
     assert str(husk.state) not in lines
     assert "python3" in lines
+    stack = inside.run_ok("import traceback; traceback.print_stack()").stderr
+    assert "/opt/husk/python/husk_kernel/kernel.py" in stack
+    assert str(ROOT / "Kernels") not in stack
 
 
 def test_other_kernels(start_kernel: StartKernel, inside: Client) -> None:

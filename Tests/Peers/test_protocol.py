@@ -533,3 +533,64 @@ def test_replies_in_the_order_of_the_requests(client: Client) -> None:
     replies = [client.any_message("shell") for _ in requests]
     assert [m.parent_id for m in replies] == requests
     assert [m.content["status"] for m in replies] == ["error", "aborted", "aborted"]
+
+
+def test_error_that_a_cell_shows_itself(shared: Client) -> None:
+    """The cell has succeeded; one whose result cannot be shown has not."""
+    shown = shared.run("try: 1/0\nexcept Exception: get_ipython().showtraceback()")
+    assert shown.reply["status"] == "ok"
+    unshowable = shared.run("class A:\n    def __repr__(self): 1/0\nA()")
+    assert unshowable.reply["status"] == "error"
+    assert unshowable.reply["ename"] == "ZeroDivisionError"
+
+
+def test_comm_reply_for_a_cell_that_awaits(shared: Client) -> None:
+    """It overtakes the cells that wait; they still run after."""
+    request = shared.start(
+        "import asyncio, comm\n"
+        "answer = asyncio.get_running_loop().create_future()\n"
+        "asked = comm.create_comm(target_name='asked')\n"
+        "asked.on_msg(lambda m: answer.set_result(m['content']['data']))\n"
+        "print(await asyncio.wait_for(answer, 10))"
+    )
+    opened = shared.wait_for("iopub", lambda m: m.type == "comm_open", 10, "comm_open")
+    behind = shared.start("print('behind')")
+    aside = shared.send(
+        "shell", "comm_msg", {"comm_id": opened.content["comm_id"], "data": {"n": 42}}
+    )
+    assert [m.type for m in shared.published(aside)] == ["status", "status"]
+    assert shared.finish(request).stdout == "{'n': 42}\n"
+    assert shared.finish(behind).stdout == "behind\n"
+
+
+def test_threads_that_name_their_cell(shared: Client) -> None:
+    """Output of a thread belongs to the running cell, or to the one that the thread names."""
+    request = shared.start(
+        "import threading\n"
+        "go, parent = threading.Event(), get_ipython().get_parent()\n"
+        "def work():\n"
+        "    token = get_ipython().set_thread_parent(parent)\n"
+        "    go.wait(10)\n"
+        "    print('named', flush=True)\n"
+        "    get_ipython().reset_thread_parent(token)\n"
+        "    print('running', flush=True)\n"
+        "thread = threading.Thread(target=work); thread.start()"
+    )
+    shared.finish(request)
+    second = shared.start("go.set(); thread.join()")
+    streams = [
+        shared.wait_for("iopub", lambda m: m.type == "stream", 10, "text of the thread")
+        for _ in range(2)
+    ]
+    assert [(m.content["text"], m.parent_id) for m in streams] == [
+        ("named\n", request),
+        ("running\n", second),
+    ]
+    shared.finish(second)
+
+
+def test_metadata_of_a_reply(shared: Client) -> None:
+    """It says when the cell began."""
+    reply = shared.reply(shared.start("pass"))
+    assert reply.metadata["status"] == "ok"
+    assert reply.metadata["started"] <= reply.header["date"]

@@ -25,9 +25,11 @@ def warm(program: str, libraries: str, *preload: str) -> int:
     global _kernel
     check(program)
     from .channel import Channel
+    from .familiar import announce, replace_debugger
     from .kernel import Kernel
 
-    _announce_names()
+    announce()
+    replace_debugger()
     _kernel = Kernel(Channel(libraries))
     for name in ("asyncio", "IPython.core.ultratb", *preload):
         try:
@@ -56,21 +58,6 @@ def serve(python_path: str) -> int:
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed()
     return _kernel.serve()
-
-
-def _announce_names() -> None:
-    """Be recognised as a notebook by libraries that look for ipykernel's names."""
-    import types
-
-    if "ipykernel" not in sys.modules and importlib.util.find_spec("ipykernel") is None:
-        package = types.ModuleType("ipykernel")
-        package.__path__ = []  # type: ignore[attr-defined]
-        sys.modules["ipykernel"] = package
-    from . import shell
-
-    module = types.ModuleType("ipykernel.zmqshell")
-    module.ZMQInteractiveShell = shell.ZMQInteractiveShell  # type: ignore[attr-defined]
-    sys.modules["ipykernel.zmqshell"] = module
 
 
 def _rehearse(kernel: Kernel) -> None:

@@ -6,7 +6,9 @@ import asyncio
 import selectors
 import signal
 import time
-from types import FrameType
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,6 +32,15 @@ class Interrupts:
     def install(self) -> None:
         """Take SIGINT over. Without user code running it does nothing, and does not reach the next cell."""
         signal.signal(signal.SIGINT, self._handle)
+
+    @contextmanager
+    def plain(self) -> Iterator[None]:
+        """Leave SIGINT to Python, for a runner such as trio's that has a way of its own with it."""
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            yield
+        finally:
+            self.install()
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         kernel = self._kernel
@@ -58,3 +69,12 @@ def _is_loop_waiting(frame: FrameType | None) -> bool:
             return False
         frame = frame.f_back
     return False
+
+
+def hide_handler(trace: TracebackType | None) -> None:
+    """Take the handler's own frame off a traceback: the interrupt came from outside, not from a function."""
+    while trace is not None:
+        following = trace.tb_next
+        if following is not None and following.tb_frame.f_code is Interrupts._handle.__code__:
+            trace.tb_next = None
+        trace = following

@@ -11,16 +11,23 @@ import platform
 import select
 import sys
 from collections import deque
+from datetime import UTC, datetime
 from typing import Any
+
+from IPython.core.interactiveshell import ExecutionResult, _asyncio_runner
 
 from . import __version__, comms
 from .channel import REQUESTS_BELL, Channel, Message
 from .completion import complete, inspect
+from .familiar import Session
 from .interrupts import Interrupts
 from .shell import ZMQInteractiveShell
 from .streams import OutStream
 
 _request: contextvars.ContextVar[int] = contextvars.ContextVar("husk_request", default=0)
+
+_REMEMBERED = 512
+"""How many requests can be named as the parents of what threads still print."""
 
 
 class StdinNotImplementedError(NotImplementedError):
@@ -40,10 +47,15 @@ class Kernel:
         self.was_interrupted = False
         self.cell_task: asyncio.Task[Any] | None = None
         self._current = Message(0, "", {}, {}, {})
+        self._numbers: dict[str, int] = {}
+        self._control_header: dict[str, Any] = {}
+        self._started = datetime.now(UTC)
         self._messages: deque[Message] = deque()
         self._shut_down = False
         self.loop: asyncio.AbstractEventLoop
         self.comm_manager = comms.install(self)
+        self.session = Session(self)
+        self.iopub_socket = self.session
         self.shell = ZMQInteractiveShell(self)
         # What `instance()` does; it would make the shell itself.
         for parent in ZMQInteractiveShell._walk_mro():
@@ -53,7 +65,9 @@ class Kernel:
     # -- what libraries look for in ipykernel's kernel -----------------------------------------------
 
     def get_parent(self, channel: str | None = None) -> dict[str, Any]:
-        """Return the message that is being handled."""
+        """Return the message that is being handled; of the control channel, the latest that has come."""
+        if channel == "control":
+            return {"header": self._control_header, "parent_header": {}, "metadata": {}, "content": {}}
         message = self._current
         return {
             "header": message.header,
@@ -65,11 +79,24 @@ class Kernel:
         }
 
     def set_parent(self, ident: Any, parent: dict[str, Any], channel: str = "shell") -> None:
-        """Accept what ipykernel accepts; attribution follows the cell by itself."""
+        """Make what the calling thread or task prints from now on belong to a message's cell."""
+        self.set_thread_parent(parent)
+
+    def set_thread_parent(self, parent: dict[str, Any]) -> contextvars.Token[int]:
+        """Do the same, and return what `reset_thread_parent` takes."""
+        number = self._numbers.get(parent.get("header", {}).get("msg_id", ""), 0)
+        return _request.set(number)
+
+    def reset_thread_parent(self, token: contextvars.Token[int]) -> None:
+        """Undo `set_thread_parent`."""
+        _request.reset(token)
 
     @property
-    def _parent_ident(self) -> dict[str, bytes]:
-        return {"shell": b"", "control": b""}
+    def _parent_ident(self) -> dict[str, list[bytes]]:
+        def ident(header: dict[str, Any]) -> list[bytes]:
+            return [str(header.get("session", "")).encode()]
+
+        return {"shell": ident(self._current.header), "control": ident(self._control_header)}
 
     # -- events ----------------------------------------------------------------------------------------
 
@@ -147,8 +174,18 @@ class Kernel:
     def _take_requests(self) -> None:
         self.channel.silence()
         while (message := self.channel.receive()) is not None:
-            self._messages.append(message)
+            if self.cell_task is not None and message.type.startswith("comm_"):
+                self._handle_aside(message)
+            else:
+                self._messages.append(message)
         self._work()
+
+    def _handle_aside(self, message: Message) -> None:
+        """Handle what a cell that awaits may be waiting for."""
+        cell = self._current
+        self._handle(message)
+        self._current = cell
+        self.channel.attribute(cell.request)
 
     def _work(self) -> None:
         while self._messages and self.cell_task is None and not self._shut_down:
@@ -156,6 +193,9 @@ class Kernel:
 
     def _handle(self, message: Message) -> None:
         self._current = message
+        self._numbers[message.header.get("msg_id", "")] = message.request
+        if len(self._numbers) > _REMEMBERED:
+            del self._numbers[next(iter(self._numbers))]
         _request.set(message.request)
         self.channel.attribute(message.request)
         if message.type == "execute_request":
@@ -178,9 +218,11 @@ class Kernel:
         self._reply(message, kind, content)
         return None
 
-    def _reply(self, message: Message, kind: str, content: dict[str, Any]) -> None:
+    def _reply(
+        self, message: Message, kind: str, content: dict[str, Any], metadata: dict[str, Any] | None = None
+    ) -> None:
         self.channel.finish_output()
-        self.channel.send(message.request, kind, content)
+        self.channel.send(message.request, kind, content, metadata)
 
     # -- requests other than cells ---------------------------------------------------------------------
 
@@ -241,16 +283,20 @@ class Kernel:
         shell = self.shell
         content = message.content
         code = content.get("code", "")
+        self._control_header = content.get("control_header", {})
+        self._started = datetime.now(UTC)
         self.is_silent = bool(content.get("silent", False))
         stores = bool(content.get("store_history", not self.is_silent)) and not self.is_silent
         shell.execution_count = content.get("execution_count", 0)
         shell.last_error = None
+        shell.has_failed_to_display = False
         self.was_interrupted = False
         options = {
             "store_history": stores,
             "silent": self.is_silent,
             "cell_id": (message.metadata or {}).get("cellId"),
         }
+        result = None
         try:
             self.is_running = True
             transformed, failure = code, None
@@ -259,19 +305,26 @@ class Kernel:
             except Exception:
                 failure = sys.exc_info()
             if shell.should_run_async(code, transformed_cell=transformed, preprocessing_exc_tuple=failure):
-                self.cell_task = self.loop.create_task(
-                    self._run_async(message, code, transformed, failure, options)
-                )
-                return
-            shell.run_cell(code, **options)
+                if shell.loop_runner is _asyncio_runner:
+                    # From here on the server hands comm messages over while the cell runs.
+                    self.channel.send(message.request, "awaiting", {})
+                    self.cell_task = self.loop.create_task(
+                        self._run_async(message, code, transformed, failure, options)
+                    )
+                    return
+                with self._interrupts.plain():
+                    result = shell.run_cell(code, **options)
+            else:
+                result = shell.run_cell(code, **options)
         except BaseException as error:  # the shell shows errors itself; this is an interrupt between
             self._show_escaped(error)
-        self._finish(message)
+        self._finish(message, result)
 
     async def _run_async(
         self, message: Message, code: str, transformed: str, failure: Any, options: dict[str, Any]
     ) -> None:
         shell = self.shell
+        result = None
         try:
             result = await shell.run_cell_async(
                 code, transformed_cell=transformed, preprocessing_exc_tuple=failure, **options
@@ -282,7 +335,7 @@ class Kernel:
         except BaseException as error:
             self._show_escaped(error)
         self.cell_task = None
-        self._finish(message)
+        self._finish(message, result)
         self.loop.call_soon(self._work)
 
     def _show_escaped(self, error: BaseException) -> None:
@@ -290,12 +343,15 @@ class Kernel:
             self.is_running = False
             self.shell.showtraceback((type(error), error, error.__traceback__))
 
-    def _finish(self, message: Message) -> None:
+    def _finish(self, message: Message, result: ExecutionResult | None) -> None:
         shell = self.shell
         content = message.content
+        # A cell may show an error that it has caught; it has succeeded all the same.
+        has_succeeded = result is not None and result.success and not shell.has_failed_to_display
+        error = None if has_succeeded else shell.last_error
         # Expressions are the user's code too, but their errors are part of the reply.
         expressions = {}
-        if shell.last_error is None:
+        if error is None:
             try:
                 expressions = shell.user_expressions(content.get("user_expressions") or {})
             except KeyboardInterrupt:
@@ -307,11 +363,12 @@ class Kernel:
             "payload": shell.payload_manager.read_payload(),
         }
         shell.payload_manager.clear_payload()
-        if shell.last_error is None:
+        if error is None:
             reply["status"] = "ok"
         else:
-            reply.update(shell.last_error, status="error")
-        self._reply(message, "execute_reply", reply)
+            reply.update(error, status="error")
+        started = self._started.isoformat().replace("+00:00", "Z")
+        self._reply(message, "execute_reply", reply, {"started": started, "status": reply["status"]})
 
     # -- input -----------------------------------------------------------------------------------------
 

@@ -17,6 +17,8 @@ from traitlets import Any as AnyTrait
 from traitlets import observe
 from traitlets.config import Config
 
+from .interrupts import hide_handler
+
 if TYPE_CHECKING:
     from .kernel import Kernel
 
@@ -25,6 +27,14 @@ class KernelDisplayHook(DisplayHook):
     """Results of cells."""
 
     kernel = AnyTrait()
+    is_displaying = False
+
+    def __call__(self, result: Any = None) -> None:
+        self.is_displaying = True
+        try:
+            super().__call__(result)
+        finally:
+            self.is_displaying = False
 
     def quiet(self) -> bool:
         return self.kernel.is_silent or super().quiet()
@@ -132,11 +142,12 @@ class ZMQInteractiveShell(InteractiveShell):
             user_module=sys.modules.get("__main__"),
             kernel=kernel,
             # The server keeps the history. Some libraries know a notebook by the other section's presence.
-            config=Config({"HistoryManager": {"enabled": False}, "IPKernelApp": {}}),
+            config=Config({"HistoryManager": {"enabled": False, "hist_file": ":memory:"}, "IPKernelApp": {}}),
         )
         self.displayhook.kernel = kernel
         self.display_pub.kernel = kernel
         self.last_error: dict[str, Any] | None = None
+        self.has_failed_to_display = False
 
     # The traits' defaults of a terminal do not suit a client with its own prompt.
     def _autoindent_default(self) -> bool:
@@ -197,6 +208,8 @@ class ZMQInteractiveShell(InteractiveShell):
     def showtraceback(self, exc_tuple: Any = None, *args: Any, **kwargs: Any) -> None:
         """Show a cancelled cell as what it is for its user: an interrupt."""
         kind, value, trace = self._get_exc_info(exc_tuple)
+        if kind is KeyboardInterrupt:
+            hide_handler(trace)
         if kind is asyncio.CancelledError and self.kernel.was_interrupted:
             exc_tuple = (KeyboardInterrupt, KeyboardInterrupt(), trace)
         # A second interrupt would end the showing of the first, and the cell would seem to have succeeded.
@@ -208,6 +221,8 @@ class ZMQInteractiveShell(InteractiveShell):
 
     def _showtraceback(self, etype: type[BaseException], evalue: BaseException, stb: list[str]) -> None:
         self.kernel.channel.flush()
+        # A result that cannot be shown fails its cell; an error that the cell itself shows does not.
+        self.has_failed_to_display |= self.displayhook.is_displaying
         self.last_error = {
             "ename": etype.__name__,
             "evalue": str(evalue),
@@ -225,8 +240,18 @@ class ZMQInteractiveShell(InteractiveShell):
     def get_parent(self) -> dict[str, Any]:
         return self.kernel.get_parent()
 
+    @property
+    def parent_header(self) -> dict[str, Any]:
+        return self.kernel.get_parent()
+
     def set_parent(self, parent: dict[str, Any]) -> None:
         self.kernel.set_parent(None, parent)
+
+    def set_thread_parent(self, parent: dict[str, Any]) -> Any:
+        return self.kernel.set_thread_parent(parent)
+
+    def reset_thread_parent(self, token: Any) -> None:
+        self.kernel.reset_thread_parent(token)
 
 
 def _clear(line: str) -> None:

@@ -1,0 +1,91 @@
+"""What libraries that know ipykernel look for."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import types
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .kernel import Kernel
+
+VERSION = (7, 4, 0)
+"""The ipykernel whose behaviour this kernel has."""
+
+_EVENTS = frozenset(
+    {
+        "display_data",
+        "update_display_data",
+        "execute_result",
+        "error",
+        "clear_output",
+        "comm_open",
+        "comm_msg",
+        "comm_close",
+    }
+)
+
+
+class Session:
+    """Stands where ipykernel has its session, for code that sends events by hand."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        """Send through a kernel."""
+        self._kernel = kernel
+
+    def send(
+        self,
+        stream: Any,
+        msg_or_type: Any,
+        content: dict[str, Any] | None = None,
+        parent: dict[str, Any] | None = None,
+        ident: Any = None,
+        buffers: list[Any] | None = None,
+        track: bool = False,
+        header: dict[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """Publish an event, for the request that `parent` is, or for the running cell."""
+        kind = msg_or_type
+        if isinstance(msg_or_type, dict):
+            kind = msg_or_type.get("header", {}).get("msg_type", "")
+            content = msg_or_type.get("content")
+            metadata = msg_or_type.get("metadata")
+        kernel = self._kernel
+        token = kernel.set_thread_parent(parent) if parent else None
+        try:
+            if kind == "stream" and content:
+                stream = sys.stderr if content.get("name") == "stderr" else sys.stdout
+                stream.write(content.get("text", ""))
+            elif kind in _EVENTS:
+                kernel.send(kind, content or {}, metadata, buffers)
+        finally:
+            if token is not None:
+                kernel.reset_thread_parent(token)
+
+
+def announce() -> None:
+    """Be recognised as a notebook by libraries that look for ipykernel's modules."""
+    if "ipykernel" not in sys.modules and importlib.util.find_spec("ipykernel") is None:
+        package = types.ModuleType("ipykernel")
+        package.__path__ = []  # type: ignore[attr-defined]
+        package.version_info = VERSION  # type: ignore[attr-defined]
+        package.__version__ = ".".join(map(str, VERSION))  # type: ignore[attr-defined]
+        sys.modules["ipykernel"] = package
+    from . import shell
+
+    module = types.ModuleType("ipykernel.zmqshell")
+    module.ZMQInteractiveShell = shell.ZMQInteractiveShell  # type: ignore[attr-defined]
+    sys.modules["ipykernel.zmqshell"] = module
+
+
+def replace_debugger() -> None:
+    """Make pdb one that an interrupt ends; Python's own asks again, and nothing would get out of it."""
+    import pdb
+
+    from IPython.core import debugger
+
+    debugger.Pdb = debugger.InterruptiblePdb  # type: ignore[misc]
+    pdb.Pdb = debugger.InterruptiblePdb  # type: ignore[misc,assignment]
+    pdb.set_trace = debugger.set_trace
