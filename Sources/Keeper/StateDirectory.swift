@@ -17,6 +17,9 @@ struct StateDirectory {
     func acquire() throws(SystemError) -> OwnedDescriptor? {
         for _ in 0..<100 {
             if mkdir(path, 0o700) < 0, errno != EEXIST { throw SystemError("mkdir", errno, on: path) }
+            if let reason = Directory.reasonNotToTrust(path) {
+                throw SystemError("a look (\(reason))", EACCES, on: path)
+            }
             let raw = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
             if raw < 0, errno == ENOENT { continue }
             let file = OwnedDescriptor(adopting: try SystemError.checkErrno("open", raw, on: lock))

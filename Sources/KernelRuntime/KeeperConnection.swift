@@ -20,6 +20,11 @@ public final class KeeperConnection {
     /// Connects to the keeper of `state`, starting one from `program` when there is none.
     public init(state: String, program: String) throws(KernelError) {
         let path = "\(state)/keeper.sock"
+        // Whoever made the folder first could stand in for a keeper, and would be sent everything.
+        if access(state, F_OK) == 0, let reason = Directory.reasonNotToTrust(state) {
+            throw KernelError(
+                code: "state_directory", "The state directory \(state) cannot be used: \(reason). Name one by --state.")
+        }
         var connected: MessageSocket?
         for attempt in 0..<200 where connected == nil {
             connected = try? MessageSocket.connect(to: path)
@@ -29,6 +34,9 @@ public final class KeeperConnection {
         }
         guard let socket = connected.take() else {
             throw KernelError(code: "keeper_unreachable", "No keeper answers at \(path). Is the state directory yours?")
+        }
+        guard (try? socket.peerUserID()) == geteuid() else {
+            throw KernelError(code: "keeper_protocol", "The keeper at \(path) is another user's.")
         }
         self.socket = socket
         do throws(SystemError) {

@@ -16,6 +16,15 @@ public enum Directory {
         return names.sorted()
     }
 
+    /// Why a folder is not the caller's alone, so that nobody could have put anything there; nil when it is.
+    public static func reasonNotToTrust(_ path: String) -> String? {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return SystemError.text(of: errno) }
+        if status.st_mode & S_IFMT != S_IFDIR { return "it is not a folder" }
+        if status.st_uid != geteuid() { return "it belongs to another user" }
+        return status.st_mode & 0o022 == 0 ? nil : "others may write to it"
+    }
+
     /// Removes a folder and everything in it, without following links.
     public static func removeTree(_ path: String) {
         for name in entries(path) {

@@ -206,3 +206,24 @@ def test_limit_that_cannot_be_had(user: tuple[Husk, Path], limit: tuple[str, str
     assert (done.returncode, done.stdout) == (1, "")
     assert len(done.stderr.splitlines()) == 1
     assert limit[0] in done.stderr
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="makes folders of two users")
+@pytest.mark.parametrize("kind", ["another user's", "writable by all", "a link"])
+def test_state_directory_of_somebody_else(user: tuple[Husk, Path], kind: str) -> None:
+    """Nobody can lie in wait where a keeper's socket is to be."""
+    husk, folder = user
+    state = folder / f"planted-{len(kind)}"
+    state.mkdir()
+    state.chmod(0o777)
+    if kind == "writable by all":
+        os.chown(state, folder.stat().st_uid, folder.stat().st_gid)
+    elif kind == "a link":
+        state = state.rename(folder / "target")
+        state = folder / "link"
+        state.symlink_to(folder / "target")
+    (folder / "one.py").write_text("print(1)")
+    done = husk.with_state(state).run("run", "one.py", "--python", husk.python, cwd=folder)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert str(state) in done.stderr
