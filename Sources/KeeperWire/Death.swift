@@ -16,6 +16,9 @@ public enum Death: Hashable, Sendable, CustomStringConvertible {
     case keeper
     /// The interpreter broke the rules of its channel, in the way that the text says.
     case violation(String)
+    /// The server could not write down what the kernel says, for the reason that the text gives, and let it go on
+    /// no further: the disk is full, for example.
+    case journal(String)
 
     /// A stable name for programs.
     public var code: String {
@@ -28,6 +31,7 @@ public enum Death: Hashable, Sendable, CustomStringConvertible {
         case .outOfMemory: "out_of_memory"
         case .keeper: "keeper_lost"
         case .violation: "channel_violation"
+        case .journal: "journal_failed"
         }
     }
 
@@ -41,6 +45,7 @@ public enum Death: Hashable, Sendable, CustomStringConvertible {
         case .outOfMemory: "The sandbox reached its memory limit; raise --memory."
         case .keeper: "The process that keeps the sandboxes was killed, and every sandbox with it."
         case .violation(let what): "The interpreter's side of the channel was damaged, and the kernel ended: \(what)."
+        case .journal(let what): "The kernel's journal could not be written, and the kernel ended: \(what)."
         }
     }
 
@@ -54,9 +59,13 @@ public enum Death: Hashable, Sendable, CustomStringConvertible {
             case .outOfMemory: (4, nil)
             case .keeper: (5, nil)
             case .violation: (6, nil)
+            case .journal: (7, nil)
             }
         writer.append(kind)
-        if case .violation(let what) = self { writer.append(what) }
+        switch self {
+        case .violation(let what), .journal(let what): writer.append(what)
+        default: break
+        }
         switch status {
         case .exited(let value)?:
             writer.append(UInt8(0))
@@ -84,6 +93,7 @@ public enum Death: Hashable, Sendable, CustomStringConvertible {
         case 4: self = .outOfMemory
         case 5: self = .keeper
         case 6: self = .violation(try reader.string())
+        case 7: self = .journal(try reader.string())
         default: throw .malformed("death")
         }
     }

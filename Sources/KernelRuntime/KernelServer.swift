@@ -341,7 +341,7 @@ public final class KernelServer {
             try body()
         } catch {
             guard death == nil else { return }
-            death = .violation("\(error)")
+            death = error is JournalError ? .journal("\(error)") : .violation("\(error)")
             try? keeper.send(.end(kernel: place.kernel))
         }
     }

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import signal
+import subprocess
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -254,3 +255,24 @@ def test_attach_without_a_kernel(durable_husk: Husk, tmp_path: Path) -> None:
     kernel = Kernel.husk(durable_husk, tmp_path, "--attach")
     assert kernel.wait(10) != 0
     assert len(kernel.stderr.splitlines()) == 1
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="mounts a small disk")
+def test_full_disk(husk: Husk, base: Path, tmp_path: Path) -> None:
+    """The kernel ends with the reason; what was journaled before has been shown."""
+    disk = base / "small"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m,mode=700", "small", disk], check=True)
+    try:
+        kernel = Kernel.husk(husk.with_state(disk / "state"), tmp_path)
+        client = kernel.client()
+        request = client.start("for n in range(500_000): print(n)")
+        reply = client.reply(request, timeout=30)
+        assert reply.content["ename"] == "KernelDied"
+        assert "no room" in reply.content["evalue"]
+        assert kernel.wait(10) == 1
+        assert "no room" in kernel.stderr
+        kernel.stop()
+        wait_until(lambda: not (disk / "state").exists(), 5, "end of the keeper")
+    finally:
+        subprocess.run(["umount", "--lazy", disk], check=True)
