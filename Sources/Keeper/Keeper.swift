@@ -24,10 +24,12 @@ final class Keeper {
     private let hosts: WarmHosts
     private var idleTimer: EventLoop.Timer?
 
-    init(state: StateDirectory, listener: consuming OwnedDescriptor) throws(SystemError) {
+    init(
+        state: StateDirectory, listener: consuming OwnedDescriptor, undertaker: consuming ProcessHandle
+    ) throws(SystemError) {
         self.state = state
         self.listener = listener
-        undertaker = try Undertaker.start(state: state)
+        self.undertaker = undertaker
         loop = try EventLoop()
         loop.rests = true
         sandboxes = try KeptSandboxes(state: state, filter: filter, loop: loop)

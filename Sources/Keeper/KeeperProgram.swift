@@ -58,7 +58,8 @@ public enum KeeperProgram {
         _ = clinux_ignore_signal(SIGPIPE)
         // Ends of sandboxes come as pidfds; a terminal's hang-up is no concern of a daemon's.
         for signal in [SIGINT, SIGHUP, SIGTERM] { _ = clinux_ignore_signal(signal) }
-        let keeper = try Keeper(state: state, listener: listener)
+        let undertaker = try Undertaker.split(state: state)
+        let keeper = try Keeper(state: state, listener: listener, undertaker: undertaker)
         try keeper.run()
         withExtendedLifetime(held) {}
         return 0

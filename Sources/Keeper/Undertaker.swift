@@ -5,9 +5,21 @@ import LinuxKit
 /// A second process that outlives the keeper for as long as it takes to clean up after it.
 ///
 /// A killed keeper closes every lifeline, so the sandboxes end by themselves; their control groups and files do
-/// not. The undertaker is forked from the keeper and shares its memory, so it costs a few page tables.
+/// not. The first undertaker is the keeper's parent and a subreaper, so that it also inherits and reaps what the
+/// keeper had not; should it be killed, the keeper forks another one, its child. Either shares the keeper's memory,
+/// so it costs a few page tables.
 enum Undertaker {
-    /// Forks the undertaker. The keeper gets its handle, to start another one should it end.
+    /// Splits the process in two: what returns is the keeper, with a handle of its parent, the undertaker.
+    static func split(state: StateDirectory) throws(SystemError) -> ProcessHandle {
+        try SystemError.check("prctl(subreaper)", clinux_set_subreaper())
+        let parent = try ProcessHandle(pid: getpid())
+        var raw: Int32 = -1
+        if try SystemError.check("clone3", clinux_clone(0, -1, &raw)) > 0 { wait(for: raw, state: state) }
+        setsid()
+        return parent
+    }
+
+    /// Forks an undertaker. The keeper gets its handle, to start another one should it end.
     static func start(state: StateDirectory) throws(SystemError) -> ProcessHandle {
         // Not a pipe: its end would be heard while the dying keeper still holds the directory's lock. A process handle
         // is readable when everything of the process has been let go (pidfd_open(2)).
@@ -19,8 +31,8 @@ enum Undertaker {
     }
 
     private static func wait(for keeper: Int32, state: StateDirectory) -> Never {
-        // Nothing of the keeper's may stay open here: not no lifeline, no listener.
-        dup2(keeper, 3)
+        // Nothing of the keeper's may stay open here: no lifeline, no listener.
+        dup2(clinux_duplicate(keeper, 64), 3)
         _ = clinux_close_range(4, UInt32.max, false)
         _ = clinux_set_process_name("husk-undertaker")
         for signal in [SIGINT, SIGTERM, SIGHUP] { _ = clinux_ignore_signal(signal) }
@@ -31,6 +43,16 @@ enum Undertaker {
             state.removeAll()
             _ = consume lock
         }
+        reap()
         _exit(0)
+    }
+
+    /// Collects what the keeper has left, which ends within moments of it.
+    private static func reap() {
+        for _ in 0..<400 {
+            let pid = waitpid(-1, nil, WNOHANG)
+            if pid < 0, errno == ECHILD { return }
+            if pid == 0 { usleep(5000) }
+        }
     }
 }

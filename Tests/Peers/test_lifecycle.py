@@ -20,7 +20,7 @@ from jupyter_client.manager import KernelManager
 from conftest import StartKernel
 from peers.husk import SEED, Husk
 from peers.kernel import Kernel
-from peers.processes import descendants, husk_processes, is_alive, keeper_of, place_of
+from peers.processes import descendants, husk_processes, is_left, keeper_of, place_of
 from peers.waiting import wait_until
 
 pytestmark = pytest.mark.husk
@@ -201,7 +201,7 @@ class Traces:
         """What is there now and was not before."""
         now = husk_processes()
         found = {
-            "processes": [now[pid] for pid in now.keys() - self.processes if is_alive(pid)],
+            "processes": [now[pid] for pid in now.keys() - self.processes if is_left(pid)],
             "mounts": sorted(mounts() - self.mounts),
             "control groups": sorted(control_groups() - self.groups),
             "sockets": sorted(unix_sockets() - self.sockets),
@@ -257,6 +257,10 @@ class Lane(threading.Thread):
         keeper = keeper_of(self.husk.state)
         assert keeper is not None
         victims = [psutil.Process(kernel.process.pid), psutil.Process(keeper), *descendants(keeper)]
+        # Its parent is the undertaker, as long as nobody has killed that one.
+        parent = psutil.Process(keeper).parent()
+        if parent is not None and parent.name() == "husk-undertaker":
+            victims.append(parent)
         victim = self.chance.choice(victims)
         name = victim.name()
         self.killed.append(name)

@@ -13,9 +13,10 @@ from peers.wire import Client
 
 def keeper_of(state: Path) -> int | None:
     """Process identifier of the keeper that serves a state directory."""
-    for process in psutil.process_iter(["cmdline"]):
+    # The undertaker runs the same program with the same words.
+    for process in psutil.process_iter(["cmdline", "name"]):
         words = process.info["cmdline"] or []
-        if str(state) in words and "--state" in words and "keeper" in words[0]:
+        if str(state) in words and process.info["name"] == "husk-keeper":
             return process.pid
     return None
 
@@ -51,10 +52,11 @@ def in_namespace(name: str) -> dict[int, int]:
     return found
 
 
-def is_alive(pid: int) -> bool:
-    """Tells whether a process exists and has not ended."""
+def is_left(pid: int) -> bool:
+    """Tells whether a process exists; one that has ended and that init has yet to reap does not."""
     try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        process = psutil.Process(pid)
+        return process.status() != psutil.STATUS_ZOMBIE or process.ppid() != 1
     except psutil.NoSuchProcess:
         return False
 
