@@ -59,7 +59,22 @@ struct StateDirectory {
             StateDirectory.removeGroups(listedIn: "\(path)/sandboxes/\(name)")
             forget(sandbox: name)
         }
-        for name in Directory.entries("\(path)/kernels") { remove(kernel: name) }
+        for name in Directory.entries("\(path)/kernels") {
+            waitForServer(of: name)
+            remove(kernel: name)
+        }
+    }
+
+    /// A server that has just lost its keeper still keeps or removes its journal itself, within moments: it holds a
+    /// lock on the folder as long as it is there.
+    private func waitForServer(of kernel: String) {
+        let folder = open("\(path)/kernels/\(kernel)", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
+        guard folder >= 0 else { return }
+        defer { close(folder) }
+        for _ in 0..<100 {
+            if flock(folder, LOCK_EX | LOCK_NB) == 0 { return }
+            usleep(10_000)
+        }
     }
 
     /// Removes everything that is the keeper's own. The caller holds the lock.

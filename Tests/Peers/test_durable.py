@@ -18,7 +18,7 @@ import pytest
 from conftest import end_keeper
 from peers.husk import SEED, Husk
 from peers.kernel import Kernel
-from peers.processes import Place, is_alive, place_of
+from peers.processes import Place, is_alive, keeper_of, place_of
 from peers.waiting import wait_until
 from peers.wire import Client
 
@@ -276,3 +276,23 @@ def test_full_disk(husk: Husk, base: Path, tmp_path: Path) -> None:
         wait_until(lambda: not (disk / "state").exists(), 5, "end of the keeper")
     finally:
         subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+def test_keeper_killed(durable_husk: Husk, durable: Kernel) -> None:
+    """The cell gets the reason at once; the journal of the kernel stays, and nothing else."""
+    client = durable.client()
+    place = place_of(client)
+    request = client.start("print('armed', flush=True)\nimport time; time.sleep(60)")
+    client.stream_holding(request, "armed")
+    keeper = keeper_of(durable_husk.state)
+    assert keeper is not None
+    os.kill(keeper, signal.SIGKILL)
+    reply = client.reply(request, timeout=5)
+    assert "keeps the sandboxes was killed" in reply.content["evalue"]
+    assert durable.wait(5) == 1
+    wait_until(lambda: not place.processes, 5, "end of the sandbox")
+    left = durable_husk.state
+    wait_until(lambda: [path.name for path in left.iterdir()] == ["ended"], 5, "clean-up")
+    records = journal(durable_husk)
+    assert "armed" in "".join(record.text for record in records)
+    assert records[-1].kind in ("death", "publish", "reply")

@@ -52,6 +52,14 @@ def in_namespace(name: str) -> dict[int, int]:
     return found
 
 
+def is_alive(pid: int) -> bool:
+    """Tells whether a process exists and has not ended."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def is_left(pid: int) -> bool:
     """Tells whether a process exists; one that has ended and that init has yet to reap does not."""
     try:
