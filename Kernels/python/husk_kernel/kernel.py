@@ -18,9 +18,9 @@ from IPython.core.interactiveshell import ExecutionResult, _asyncio_runner
 
 from . import __version__, comms
 from .channel import REQUESTS_BELL, Channel, Message
-from .completion import complete, inspect
 from .familiar import Session
 from .interrupts import Interrupts
+from .requests import answer
 from .shell import ZMQInteractiveShell
 from .streams import OutStream
 
@@ -199,83 +199,20 @@ class Kernel:
         _request.set(message.request)
         self.channel.attribute(message.request)
         if message.type == "execute_request":
-            return self._execute(message)
-        handler = getattr(self, f"_{message.type}", None)
-        if handler is None:
-            return None
-        try:
-            kind, content = handler(message)
-        except Exception as error:
-            kind = message.type.replace("_request", "_reply")
-            if kind == message.type:
-                kind = "done"
-            content = {
-                "status": "error",
-                "ename": type(error).__name__,
-                "evalue": str(error),
-                "traceback": [],
-            }
-        self._reply(message, kind, content)
-        return None
+            self._execute(message)
+        elif (reply := answer(self, message)) is not None:
+            self._reply(message, *reply)
+
+    def stop(self) -> None:
+        """Let `serve` return after the request that is being handled."""
+        self._shut_down = True
+        self.loop.stop()
 
     def _reply(
         self, message: Message, kind: str, content: dict[str, Any], metadata: dict[str, Any] | None = None
     ) -> None:
         self.channel.finish_output()
         self.channel.send(message.request, kind, content, metadata)
-
-    # -- requests other than cells ---------------------------------------------------------------------
-
-    def _complete_request(self, message: Message) -> tuple[str, dict[str, Any]]:
-        code = message.content.get("code", "")
-        position = message.content.get("cursor_pos")
-        position = len(code) if position is None else position
-        return "complete_reply", complete(self.shell, code, position)
-
-    def _inspect_request(self, message: Message) -> tuple[str, dict[str, Any]]:
-        content = message.content
-        code = content.get("code", "")
-        return "inspect_reply", inspect(
-            self.shell,
-            code,
-            content.get("cursor_pos", len(code)),
-            content.get("detail_level", 0),
-            content.get("omit_sections", ()),
-        )
-
-    def _is_complete_request(self, message: Message) -> tuple[str, dict[str, Any]]:
-        manager = self.shell.input_transformer_manager
-        status, indent = manager.check_complete(message.content.get("code", ""))
-        reply = {"status": status}
-        if status == "incomplete":
-            reply["indent"] = " " * (indent or 0)
-        return "is_complete_reply", reply
-
-    def _comm_info_request(self, message: Message) -> tuple[str, dict[str, Any]]:
-        wanted = message.content.get("target_name")
-        found = {
-            key: {"target_name": item.target_name}
-            for key, item in self.comm_manager.comms.items()
-            if wanted in (None, "", item.target_name)
-        }
-        return "comm_info_reply", {"status": "ok", "comms": found}
-
-    def _comm(self, message: Message) -> tuple[str, dict[str, Any]]:
-        whole = {
-            "header": message.header,
-            "metadata": message.metadata,
-            "content": message.content,
-            "buffers": [memoryview(part) for part in message.buffers],
-        }
-        getattr(self.comm_manager, message.type)(None, None, whole)
-        return "done", {}
-
-    _comm_open = _comm_msg = _comm_close = _comm
-
-    def _shutdown_request(self, message: Message) -> tuple[str, dict[str, Any]]:
-        self._shut_down = True
-        self.loop.stop()
-        return "shutdown_reply", {"status": "ok"}
 
     # -- cells -----------------------------------------------------------------------------------------
 
