@@ -116,6 +116,7 @@ let package = Package(
         .testTarget(name: "JupyterProtocolTests", dependencies: ["JupyterProtocol"], swiftSettings: strict),
         .testTarget(
             name: "NotebookFormatTests", dependencies: ["JupyterProtocol", "NotebookFormat"], swiftSettings: strict),
+        .testTarget(name: "SandboxingTests", dependencies: ["Sandboxing"], swiftSettings: strict),
         .testTarget(name: "ZeroMQTests", dependencies: ["LinuxKit", "ZeroMQ"], swiftSettings: strict),
         .testTarget(
             name: "KernelRuntimeTests",

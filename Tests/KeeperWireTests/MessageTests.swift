@@ -29,6 +29,7 @@ struct MessageTests {
             KeeperReply.hello(pid: 3), .done, .refused(code: "a", reason: "b"),
             .running(kernel: KernelFacts(kernel: "k", pid: 1, sandboxPID: 2, death: .outOfMemory, limits: ["x"])),
             .ended(kernel: "k", death: .process(.signalled(11))), .ended(kernel: "k", death: .violation("why")),
+            .ended(kernel: "k", death: .journal("full")),
         ])
     func reply(_ reply: KeeperReply) throws {
         #expect(try KeeperReply(decoding: reply.encoded) == reply)

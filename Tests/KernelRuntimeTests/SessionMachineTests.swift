@@ -90,6 +90,44 @@ struct SessionMachineTests {
                 == ["1 idle", "5 busy", "5 kernel_info_reply ok", "5 idle", "6 busy", "6 idle"])
     }
 
+    @Test("A cell that awaits hears comms, past the cells behind it")
+    func aside() {
+        var machine = ready()
+        _ = machine.handle(.request(request(1, "execute_request", ["code": "await x"])))
+        _ = machine.handle(.request(request(2, "execute_request", ["code": "b"])))
+        #expect(machine.handle(.request(request(3, "comm_msg"))).isEmpty)
+        #expect(brief(machine.handle(said(1, "awaiting"))) == ["3 busy", "3 → comm_msg"])
+        #expect(brief(machine.handle(.request(request(4, "comm_close")))) == ["4 busy", "4 → comm_close"])
+        #expect(brief(machine.handle(said(3, "done"))) == ["3 idle"])
+        let next = brief(machine.handle(said(1, "execute_reply", ["status": "ok"])))
+        #expect(next == ["1 idle", "2 busy", "2 execute_input", "2 → execute_request"])
+        #expect(brief(machine.handle(said(4, "done"))) == ["4 idle"])
+        // This one does not await: order counts.
+        #expect(machine.handle(.request(request(5, "comm_msg"))).isEmpty)
+    }
+
+    @Test("A line of input is for a cell that has asked")
+    func input() {
+        var machine = ready()
+        _ = machine.handle(.request(request(1, "execute_request", ["code": "input()"])))
+        #expect(machine.handle(.stdin(value: [])).isEmpty)
+        _ = machine.handle(said(1, "input_request"))
+        #expect(machine.isAsking)
+        #expect(brief(machine.handle(.stdin(value: []))) == ["1 → input_reply"])
+        #expect(machine.handle(.stdin(value: [])).isEmpty)
+    }
+
+    @Test("A cell without code is refused, and the next one runs")
+    func refused() {
+        var machine = ready()
+        #expect(
+            brief(machine.handle(.request(request(1, "execute_request", ["code": 5]))))
+                == ["1 busy", "1 execute_reply error", "1 idle"])
+        #expect(machine.executionCount == 0)
+        let next = machine.handle(.request(request(2, "execute_request", ["code": "a"])))
+        #expect(brief(next) == ["2 busy", "2 execute_input", "2 → execute_request"])
+    }
+
     @Test("A death answers everything that waits, and says so")
     func death() {
         var machine = ready()
