@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import selectors
 import signal
 import time
@@ -14,7 +15,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .kernel import Kernel
 
-_LOOP_FILES = (asyncio.__path__[0], selectors.__file__, __file__.rpartition("/")[0])
+_LOOP_FILES = (
+    asyncio.__path__[0],
+    selectors.__file__,
+    # As the code of this package is compiled, which need not be where it was loaded from.
+    os.path.dirname((lambda: None).__code__.co_filename),
+)
 
 _IMPATIENCE = 0.1
 """Seconds in which a second interrupt of a cell means the first: raised into the handling of that one, it would

@@ -30,6 +30,10 @@ _REMEMBERED = 512
 """How many requests can be named as the parents of what threads still print."""
 
 
+_UNSHOWN = {"ename": "KeyboardInterrupt", "evalue": "", "traceback": []}
+"""The error of a cell whose own could not be shown: only an interrupt breaks the showing off."""
+
+
 class StdinNotImplementedError(NotImplementedError):
     """The client cannot be asked for input."""
 
@@ -141,8 +145,9 @@ class Kernel:
             try:
                 self.loop.run_forever()
             except KeyboardInterrupt:
-                # It came out of a task that a cell left behind; the kernel goes on.
-                continue
+                # It came out of a task that a cell left behind, or out of the loop itself: a cell that awaits is meant.
+                if self.cell_task is not None:
+                    self.cell_task.cancel()
         self.shell.atexit_operations()
         return 0
 
@@ -254,6 +259,7 @@ class Kernel:
             else:
                 result = shell.run_cell(code, **options)
         except BaseException as error:  # the shell shows errors itself; this is an interrupt between
+            result = None
             self._show_escaped(error)
         self._finish(message, result)
 
@@ -270,7 +276,9 @@ class Kernel:
             if not options["silent"]:
                 shell.events.trigger("post_run_cell", result)
         except BaseException as error:
+            result = None
             self._show_escaped(error)
+        self.is_running = False
         self.cell_task = None
         self._finish(message, result)
         self.loop.call_soon(self._work)
@@ -281,19 +289,21 @@ class Kernel:
             self.shell.showtraceback((type(error), error, error.__traceback__))
 
     def _finish(self, message: Message, result: ExecutionResult | None) -> None:
+        self.is_running = False
         shell = self.shell
         content = message.content
         # A cell may show an error that it has caught; it has succeeded all the same.
         has_succeeded = result is not None and result.success and not shell.has_failed_to_display
-        error = None if has_succeeded else shell.last_error
+        error = None if has_succeeded else shell.last_error or _UNSHOWN
         # Expressions are the user's code too, but their errors are part of the reply.
         expressions = {}
         if error is None:
             try:
+                self.is_running = True
                 expressions = shell.user_expressions(content.get("user_expressions") or {})
+                self.is_running = False
             except KeyboardInterrupt:
-                pass
-        self.is_running = False
+                self.is_running = False
         reply: dict[str, Any] = {
             "execution_count": content.get("execution_count", 0),
             "user_expressions": expressions,
