@@ -17,7 +17,7 @@ VENV_SECOND := .venv-second
 VENV_BENCH := .venv-bench
 HUSK := .build/release/husk
 
-PACKAGES := ca-certificates libc6-dev libpython3-dev libseccomp-dev libstdc++-12-dev libzmq3-dev pkg-config \
+PACKAGES := ca-certificates libc6-dev libpython3-dev libseccomp-dev libsqlite3-dev libstdc++-12-dev libzmq3-dev pkg-config \
     python3 python3-venv uidmap
 
 BUILD := swift build -c release --static-swift-stdlib

@@ -44,6 +44,7 @@ let package = Package(
         // System libraries and C. CLinux is the only place for system calls that Swift cannot see.
         .systemLibrary(name: "CPython", pkgConfig: "python3-embed", providers: [.apt(["libpython3-dev"])]),
         .systemLibrary(name: "CSeccomp", providers: [.apt(["libseccomp-dev"])]),
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
         .target(name: "CLinux", cSettings: gnu),
         .target(name: "CChannel", cSettings: gnu, linkerSettings: withoutSwift),
@@ -60,6 +61,7 @@ let package = Package(
             name: "InterpreterChannel", dependencies: ["CLinux", "LinuxKit", collections], swiftSettings: strict),
         .target(name: "EventJournal", dependencies: ["CLinux", "LinuxKit", system], swiftSettings: strict),
         .target(name: "JupyterProtocol", dependencies: [crypto], swiftSettings: strict),
+        .target(name: "HistoryStore", dependencies: ["CSQLite", "JupyterProtocol"], swiftSettings: strict),
         .target(name: "NotebookFormat", dependencies: ["JupyterProtocol"], swiftSettings: strict),
         .target(name: "ZeroMQ", dependencies: ["CZeroMQ", "LinuxKit"], swiftSettings: strict),
         .target(name: "KeeperWire", dependencies: ["LinuxKit"], swiftSettings: strict),
@@ -83,8 +85,8 @@ let package = Package(
         .target(
             name: "KernelRuntime",
             dependencies: [
-                "EventJournal", "InterpreterChannel", "JupyterProtocol", "KeeperWire", "LinuxKit", "ZeroMQ",
-                collections, logging, system,
+                "EventJournal", "HistoryStore", "InterpreterChannel", "JupyterProtocol", "KeeperWire", "LinuxKit",
+                "ZeroMQ", collections, logging, system,
             ],
             swiftSettings: strict),
         .target(name: "Replay", dependencies: ["JupyterProtocol", "NotebookFormat"], swiftSettings: strict),
@@ -114,6 +116,8 @@ let package = Package(
         .testTarget(name: "EventJournalTests", dependencies: ["EventJournal", "LinuxKit"], swiftSettings: strict),
         .testTarget(name: "KeeperWireTests", dependencies: ["KeeperWire", "LinuxKit"], swiftSettings: strict),
         .testTarget(name: "JupyterProtocolTests", dependencies: ["JupyterProtocol"], swiftSettings: strict),
+        .testTarget(
+            name: "HistoryStoreTests", dependencies: ["HistoryStore", "JupyterProtocol"], swiftSettings: strict),
         .testTarget(
             name: "NotebookFormatTests", dependencies: ["JupyterProtocol", "NotebookFormat"], swiftSettings: strict),
         .testTarget(name: "SandboxingTests", dependencies: ["Sandboxing"], swiftSettings: strict),

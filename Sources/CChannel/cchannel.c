@@ -42,6 +42,9 @@ static uint64_t event_offset, event_size, request_offset, request_size;
 static uint64_t head, next_number = 1;  // The event ring's; this side is its only writer.
 static uint64_t last_request_frame;
 static atomic_bool is_off = true;
+// `hearing` holds the requests bell while the interpreter's main thread is too busy to hear it.
+static int hearing = -1;
+static void (*on_request)(void);
 static int timer = -1, pipes = -1;  // `pipes` is an epoll set of both: asking it takes a third of a poll of two.
 
 // Text that waits to be published, in the frame that begins at the head: whoever kills the interpreter, the server
@@ -242,6 +245,31 @@ static void *serve(void *unused) {
   return NULL;
 }
 
+static void *hear(void *unused) {
+  (void)unused;
+  for (;;) {
+    struct epoll_event event;
+    if (epoll_wait(hearing, &event, 1, -1) > 0) on_request();
+  }
+  return NULL;
+}
+
+static int start_thread(void *(*body)(void *), size_t stack) {
+  sigset_t all, old;
+  sigfillset(&all);
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  pthread_attr_setstacksize(&attributes, stack);
+  // Signals are the interpreter's business; the new thread inherits the mask.
+  pthread_sigmask(SIG_SETMASK, &all, &old);
+  pthread_t thread;
+  int outcome = pthread_create(&thread, &attributes, body, NULL);
+  pthread_sigmask(SIG_SETMASK, &old, NULL);
+  pthread_attr_destroy(&attributes);
+  return -outcome;
+}
+
 static void before_fork(void) { pthread_mutex_lock(&lock); }
 static void after_fork_parent(void) { pthread_mutex_unlock(&lock); }
 
@@ -273,27 +301,26 @@ int husk_channel_open(void) {
   return 0;
 }
 
-int husk_channel_start(void) {
+int husk_channel_start(void (*heard)(void)) {
+  on_request = heard;
   timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
   pipes = epoll_create1(EPOLL_CLOEXEC);
-  if (timer < 0 || pipes < 0) return -errno;
+  hearing = epoll_create1(EPOLL_CLOEXEC);
+  if (timer < 0 || pipes < 0 || hearing < 0) return -errno;
   for (int descriptor = PIPE_OUT; descriptor <= PIPE_ERR; descriptor++) {
     struct epoll_event event = {.events = EPOLLIN};
     if (epoll_ctl(pipes, EPOLL_CTL_ADD, descriptor, &event) < 0) return -errno;
   }
-  sigset_t all, old;
-  sigfillset(&all);
-  pthread_attr_t attributes;
-  pthread_attr_init(&attributes);
-  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  pthread_attr_setstacksize(&attributes, 128 << 10);
-  // Signals are the interpreter's business; the new thread inherits the mask.
-  pthread_sigmask(SIG_SETMASK, &all, &old);
-  pthread_t thread;
-  int outcome = pthread_create(&thread, &attributes, serve, NULL);
-  pthread_sigmask(SIG_SETMASK, &old, NULL);
-  pthread_attr_destroy(&attributes);
-  return -outcome;
+  int outcome = start_thread(serve, 128 << 10);
+  // The callback is the interpreter's code, with stack frames of its size.
+  return outcome < 0 ? outcome : start_thread(hear, 1 << 20);
+}
+
+int husk_channel_listen(int is_listening) {
+  // A forked child shares the set with its parent.
+  if (atomic_load(&is_off)) return -ENOTCONN;
+  struct epoll_event event = {.events = EPOLLIN};
+  return epoll_ctl(hearing, is_listening ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, REQUESTS, &event) < 0 ? -errno : 0;
 }
 
 int64_t husk_channel_write(uint64_t request, int stream, const char *bytes, size_t count) {

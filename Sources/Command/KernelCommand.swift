@@ -28,6 +28,9 @@ struct KernelCommand: ParsableCommand {
     @Option(help: "How long a durable sandbox lives without a server, for example 30m or 2h.")
     var orphanTimeout = DurationArgument(.seconds(3600))
 
+    @Option(help: "The database of inputs, shared by kernels; :memory: keeps them with this one.")
+    var history: String?
+
     @OptionGroup var options: SandboxOptions
 
     @Argument(parsing: .allUnrecognized, help: .hidden)
@@ -42,9 +45,15 @@ struct KernelCommand: ParsableCommand {
             try KernelProcess(
                 connection: connection, file: connectionFile, lease: lease, attach: attach,
                 orphanSeconds: UInt64(max(1, orphanTimeout.duration.components.seconds)),
-                options: options, logger: logger
+                history: HistoryFile.resolve(history ?? wantedHistory), options: options, logger: logger
             ).run()
         }
+    }
+
+    /// What clients say in IPython's words.
+    private var wantedHistory: String? {
+        let prefix = "--HistoryManager.hist_file="
+        return ignored.last { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }
     }
 
     /// Clients add options that mean something to another kernel only.
@@ -81,6 +90,7 @@ struct KernelProcess {
     let lease: KernelCommand.Lease
     let attach: Bool
     let orphanSeconds: UInt64
+    let history: KernelServer.History
     let options: SandboxOptions
     let logger: Logger
 
@@ -96,7 +106,8 @@ struct KernelProcess {
         let keeper = try KeeperConnection(state: place.state, program: installation.keeper)
         let kernel: KernelServer
         if attach {
-            kernel = try KernelServer(attachingTo: place, ports: ports, keeper: keeper, loop: loop)
+            kernel = try KernelServer(
+                attachingTo: place, ports: ports, history: history, keeper: keeper, loop: loop)
             listeners = kernel.deposit
         } else {
             let plan = try options.plan()
@@ -105,7 +116,8 @@ struct KernelProcess {
                 kernel: place.kernel, sandboxName: options.sandbox ?? "",
                 orphanSeconds: lease == .durable ? orphanSeconds : 0, sandbox: plan.sandbox,
                 interpreter: plan.interpreter)
-            kernel = try KernelServer(starting: order, in: place, ports: ports, keeper: keeper, loop: loop)
+            kernel = try KernelServer(
+                starting: order, in: place, ports: ports, history: history, keeper: keeper, loop: loop)
             if lease == .durable { try kernel.depositListeners(listeners.map { $0.descriptor.number }) }
         }
         guard let key = SigningKey(scheme: connection.signatureScheme, key: connection.key) else { return }
@@ -118,6 +130,7 @@ struct KernelProcess {
         } catch {
             throw Failure("connection file \(file): \(error)", status: Failure.usage)
         }
+        kernel.onProblem = { [logger] in logger.warning("\($0)") }
         try kernel.serve(front)
         var ended: Death?
         kernel.onEnd = { death in

@@ -232,7 +232,7 @@ final class NotebookReplay: KernelFront {
     }
 
     func askForInput(_ message: OutgoingMessage, of request: ClientRequest) {
-        kernel?.provideInput(content: Array(#"{"value":"\u0004"}"#.utf8))
+        kernel?.provideInput(content: Array(#"{"value":"\u0004"}"#.utf8), to: request.number)
     }
 
     func receive() -> Bool { false }

@@ -29,11 +29,13 @@ public struct ClientRequest: Hashable, Sendable {
     public var content: [UInt8]
     /// Binary buffers.
     public var buffers: [[UInt8]]
+    /// The subshell that it is for; nil is the main shell.
+    public var subshell: String?
 
     /// Describes a request that nobody has accepted yet.
     public init(
         origin: Origin, identities: [[UInt8]], type: String, header: [UInt8], metadata: [UInt8], content: [UInt8],
-        buffers: [[UInt8]] = []
+        buffers: [[UInt8]] = [], subshell: String? = nil
     ) {
         number = 0
         self.origin = origin
@@ -43,13 +45,15 @@ public struct ClientRequest: Hashable, Sendable {
         self.metadata = metadata
         self.content = content
         self.buffers = buffers
+        self.subshell = subshell
     }
 
     /// The request of a signed message.
     public init(_ message: WireMessage, origin: Origin) {
         self.init(
             origin: origin, identities: message.identities, type: message.header.type, header: message.header.raw,
-            metadata: message.metadata, content: message.content, buffers: message.buffers)
+            metadata: message.metadata, content: message.content, buffers: message.buffers,
+            subshell: message.header.subshellID)
     }
 
     func encode(into writer: inout WireWriter) {
@@ -61,6 +65,8 @@ public struct ClientRequest: Hashable, Sendable {
         writer.append(blob: metadata)
         writer.append(blob: content)
         writer.append(buffers) { $0.append(blob: $1) }
+        writer.append(subshell != nil)
+        if let subshell { writer.append(subshell) }
     }
 
     init(from reader: inout WireReader) throws(WireError) {
@@ -73,5 +79,6 @@ public struct ClientRequest: Hashable, Sendable {
         metadata = try reader.blob()
         content = try reader.blob()
         buffers = try reader.list { reader throws(WireError) in try reader.blob() }
+        subshell = try reader.boolean() ? try reader.string() : nil
     }
 }

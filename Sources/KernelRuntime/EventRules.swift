@@ -13,7 +13,7 @@ enum EventRules {
 
     private static let events: Set<String> = [
         "display_data", "update_display_data", "execute_result", "error", "clear_output", "comm_open", "comm_msg",
-        "comm_close",
+        "comm_close", "debug_event",
     ]
 
     /// The way of a message, or a violation when no correct interpreter says it: clients believe what they get.
@@ -28,7 +28,7 @@ enum EventRules {
         case "hello", "done", "awaiting": return .nowhere
         case "input_request": return .input
         case "execute_reply", "complete_reply", "inspect_reply", "is_complete_reply", "comm_info_reply",
-            "shutdown_reply":
+            "debug_reply", "shutdown_reply", "usage_reply":
             return .reply
         default: throw .malformed("type")
         }

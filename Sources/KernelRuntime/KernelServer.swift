@@ -26,6 +26,22 @@ public final class KernelServer {
         public var directory: String { "\(state)/kernels/\(kernel)" }
     }
 
+    /// Where a kernel's inputs are remembered.
+    public enum History: Hashable, Sendable {
+        /// In a database that outlives it and that it shares with others.
+        case file(String)
+        /// With the kernel.
+        case own
+
+        fileprivate func path(in place: Place, isDurable: Bool) -> String {
+            switch self {
+            case .file(let path): path
+            case .own: isDurable ? "\(place.directory)/\(KernelServer.historyName)" : ":memory:"
+            }
+        }
+    }
+
+    fileprivate static let historyName = "history.sqlite"
     /// Bytes that may wait for slow subscribers before the interpreter is slowed down.
     private static let backlog = 16 << 20
     /// Bytes of journal between two snapshots; a ring of several of these always holds one.
@@ -39,6 +55,11 @@ public final class KernelServer {
     public let interpreterPID: Int32
     /// Called once, when the kernel has ended and everything it said has been delivered or given up.
     public var onEnd: ((Death) -> Void)?
+    /// Called with what a user should know and cannot see, a sentence each.
+    public var onProblem: ((String) -> Void)? {
+        get { history.onProblem }
+        set { history.onProblem = newValue }
+    }
     /// Called once, when the interpreter has said hello.
     public var whenReady: (() -> Void)?
     /// What the interpreter left on its standard error when it died before it had said hello, in one line: why it
@@ -59,6 +80,7 @@ public final class KernelServer {
     private let channel: ServerChannel
     private let journal: Journal
     private let publisher: Publisher
+    private let history: KernelHistory
     private var machine: SessionMachine
     private var frames: MessageAssembler
     private var sinceSnapshot = 0
@@ -78,7 +100,8 @@ public final class KernelServer {
 
     /// Starts a kernel.
     public init(
-        starting order: KernelOrder, in place: Place, ports: JSONValue, keeper: KeeperConnection, loop: EventLoop
+        starting order: KernelOrder, in place: Place, ports: JSONValue, history: History = .own,
+        keeper: KeeperConnection, loop: EventLoop
     ) throws {
         self.place = place
         isDurable = order.orphanSeconds > 0
@@ -98,12 +121,16 @@ public final class KernelServer {
         lastFrame = 0
         sentCount = 0
         session = try KernelServer.makeSession(in: place)
+        self.history = KernelHistory(
+            path: history.path(in: place, isDurable: isDurable), kernel: session, loop: loop)
         try journal.write(
             .leftover, JournalEntry.encode(type: "status", content: Array(#"{"execution_state":"starting"}"#.utf8)))
     }
 
     /// Takes over a kernel whose server has gone: the state comes from the journal, the rest from the keeper.
-    public init(attachingTo place: Place, ports: JSONValue, keeper: KeeperConnection, loop: EventLoop) throws {
+    public init(
+        attachingTo place: Place, ports: JSONValue, history: History = .own, keeper: KeeperConnection, loop: EventLoop
+    ) throws {
         self.place = place
         isDurable = true
         self.loop = loop
@@ -128,12 +155,13 @@ public final class KernelServer {
         channel = try descriptors.channel(lastFrame: recovery.lastFrame)
         publisher = try Publisher(journal, positionPath: "\(place.directory)/position")
         session = try KernelServer.readSession(in: place)
+        self.history = KernelHistory(path: history.path(in: place, isDurable: true), kernel: session, loop: loop)
         // What the dead server had decided and not done.
         let firstUnsent = recovery.sentCount - UInt64(recovery.sends.count) + 1
         for (index, send) in recovery.sends.enumerated() where firstUnsent + UInt64(index) > channel.placedCount {
             try channel.send(send.message, request: send.request)
         }
-        for output in recovery.missing { try perform(output) }
+        for output in recovery.memories + recovery.missing { try perform(output) }
         if let ended = answer.facts.death { death = ended }
     }
 
@@ -156,7 +184,7 @@ public final class KernelServer {
     public func submit(_ request: ClientRequest) {
         guard death == nil || !machine.isDead else { return }
         var request = request
-        request.number = machine.nextRequestNumber
+        request.number = machine.memory.nextNumber
         var writer = WireWriter()
         request.encode(into: &writer)
         attempt {
@@ -165,13 +193,15 @@ public final class KernelServer {
         }
     }
 
-    /// Accepts the line that the running cell asked for. Called by the front.
-    public func provideInput(content: [UInt8]) {
+    /// Accepts the line that a running cell asked for. Called by the front.
+    ///
+    /// - Parameter request: the cell that asked; nil when the client does not say.
+    public func provideInput(content: [UInt8], to request: UInt64?) {
         // The cell that asked has been interrupted, or nobody has asked: the next question wants an answer of its own.
-        guard machine.isAsking else { return }
+        guard let request = request ?? machine.asking.last, machine.isAsking(request) else { return }
         attempt {
-            try record(.stdin, request: machine.running?.number ?? 0, content)
-            try handle(.stdin(value: content))
+            try record(.stdin, request: request, content)
+            try handle(.stdin(request: request, value: content))
         }
     }
 
@@ -202,7 +232,7 @@ public final class KernelServer {
                 try channel.place()
                 if try readChannel() { isWorking = true }
             }
-            if let front, publisher.run(to: front, request: { machine.request($0) }) { isWorking = true }
+            if let front, publisher.run(to: front, request: { machine.memory[$0] }) { isWorking = true }
             if let death, !machine.isDead, !isWorking {
                 conclude(death)
                 isWorking = true
@@ -245,6 +275,13 @@ public final class KernelServer {
             try record(.publish, request: request, JournalEntry.encode(type: type, content: content))
         case .reply(let type, let number, let content):
             try record(.reply, request: number, JournalEntry.encode(type: type, content: content))
+        case .history(let number):
+            try record(
+                .reply, request: number,
+                JournalEntry.encode(
+                    type: "history_reply", content: history.answer(machine.memory[number]?.content ?? [])))
+        case .remember(let line, let input): history.remember(line: line, input: input)
+        case .rememberResult(let line, let text): history.remember(line: line, result: text)
         case .send(let request, let message):
             sentCount += 1
             try channel.send(message, request: request)
@@ -327,6 +364,8 @@ public final class KernelServer {
         for watch in watches { loop.forget(watch) }
         watches = []
         if let retry { loop.cancel(retry) }
+        history.flush()
+        for suffix in ["", "-wal", "-shm"] { unlink("\(place.directory)/\(KernelServer.historyName)\(suffix)") }
         unlink("\(place.directory)/position")
         unlink("\(place.directory)/session")
         let isEvidence = isDurable && (death ?? .requested) != .requested

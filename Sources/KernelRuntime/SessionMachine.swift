@@ -12,7 +12,7 @@ struct SessionMachine {
     /// What comes in.
     enum Input {
         case request(ClientRequest)
-        case stdin(value: [UInt8])
+        case stdin(request: UInt64, value: [UInt8])
         case message(request: UInt64, ChannelMessage)
         case death(Death)
     }
@@ -23,42 +23,35 @@ struct SessionMachine {
         case publish(type: String, request: UInt64, content: [UInt8])
         /// Answer a request.
         case reply(type: String, request: UInt64, content: [UInt8])
+        /// Answer a history request, from what has been remembered.
+        case history(request: UInt64)
+        /// Remember a cell.
+        case remember(line: Int, input: String)
+        /// Remember the text of a cell's result.
+        case rememberResult(line: Int, text: String)
         /// Hand a message to the interpreter.
         case send(request: UInt64, ChannelMessage)
-        /// Interrupt the running cell.
+        /// Interrupt what runs.
         case interrupt
         /// End the kernel.
         case end(restart: Bool)
     }
 
-    /// How many finished requests are remembered as parents of what their threads and tasks still print.
-    private static let rememberedRequests = 512
-
-    private(set) var executionCount = 0
-    private(set) var history = InputHistory()
+    var executionCount = 0
     private(set) var isDead = false
-    private(set) var isEnding = false
+    var isEnding = false
     /// What the interpreter said of itself; nil until it has.
-    private(set) var hello: JSONValue?
-    /// The request that the interpreter works on.
-    private(set) var running: ClientRequest?
-
-    /// Whether the running cell waits for a line of input.
-    private(set) var isAsking = false
-
-    /// Whether the running cell awaits: it may be waiting for what a comm brings.
-    private var isAwaiting = false
-    /// Comm messages that were handed over beside the running cell.
-    private var aside: [UInt64: ClientRequest] = [:]
+    var hello: JSONValue?
+    var memory = RequestMemory()
+    /// The lanes that there are; the main one and that of the control channel always.
+    var lanes: [RequestLane.Name: RequestLane] = [.main: RequestLane(), .control: RequestLane()]
+    /// The subshells in the order in which they were made.
+    var subshells: [String] = []
+    /// Comm messages that were handed over beside running cells.
+    var aside: [UInt64: ClientRequest] = [:]
     /// The header of the latest control request, which libraries may ask for.
-    private var controlHeader: [UInt8] = []
-
-    private var queue: Deque<ClientRequest> = []
-    private var waitingForHello: [ClientRequest] = []
-    private var known: [UInt64: ClientRequest] = [:]
-    private var knownOrder: Deque<UInt64> = []
-    private var stopsOnError = true
-    private var runningLine = 0
+    var controlHeader: [UInt8] = []
+    var waitingForHello: [ClientRequest] = []
     private let ports: JSONValue
 
     /// A machine for a kernel that answers connect requests with `ports`.
@@ -66,21 +59,32 @@ struct SessionMachine {
         self.ports = ports
     }
 
-    /// The number that the next request gets.
-    var nextRequestNumber: UInt64 { (knownOrder.last ?? 0) + 1 }
+    /// The main shell's requests.
+    var main: RequestLane { lanes[.main] ?? RequestLane() }
+    /// The control channel's requests that are the interpreter's.
+    var control: RequestLane { lanes[.control] ?? RequestLane() }
 
-    /// A request by number, as long as it is remembered.
-    func request(_ number: UInt64) -> ClientRequest? { known[number] }
+    /// The cell that runs, or one of them; nil while none does.
+    var running: ClientRequest? {
+        main.running ?? subshells.lazy.compactMap { lanes[.subshell($0)]?.running }.first
+    }
+
+    /// Whether a request waits for a line of input.
+    func isAsking(_ request: UInt64) -> Bool { lane(working: request).map { lanes[$0]?.isAsking ?? false } ?? false }
+
+    /// The requests that wait for a line of input.
+    var asking: [UInt64] { lanes.values.filter(\.isAsking).compactMap { $0.running?.number }.sorted() }
 
     /// Handles one input.
     mutating func handle(_ input: Input) -> [Output] {
         var outputs: [Output] = []
         switch input {
         case .request(let request): accept(request, &outputs)
-        case .stdin(let value):
-            if let running, isAsking {
-                isAsking = false
-                outputs.append(.send(request: running.number, ChannelMessage(type: "input_reply", content: value)))
+        case .stdin(let number, let value):
+            if let name = lane(working: number), let request = memory[number], lanes[name]?.isAsking == true {
+                lanes[name]?.isAsking = false
+                let message = ChannelMessage(type: "input_reply", header: request.header, content: value)
+                outputs.append(.send(request: number, message))
             }
         case .message(let number, let message): interpreterSaid(message, number, &outputs)
         case .death(let death): die(death, &outputs)
@@ -91,29 +95,48 @@ struct SessionMachine {
     // MARK: Requests
 
     private mutating func accept(_ request: ClientRequest, _ outputs: inout [Output]) {
-        remember(request)
+        let inUse = Set(lanes.values.flatMap { [$0.running, $0.deletion].compactMap { $0?.number } }).union(aside.keys)
+        memory.remember(request) { [lanes] number in
+            inUse.contains(number) || lanes.values.contains { $0.queue.contains { $0.number == number } }
+        }
         if request.origin == .control { controlHeader = request.header }
-        if isDead { return answerDead(request, &outputs) }
+        if isDead { return acknowledge(request, &outputs) }
         switch request.type {
         case "interrupt_request":
             if running != nil { outputs.append(.interrupt) }
-            answer(request, .object(["status": "ok"]), &outputs)
+            answer(request, ["status": "ok"], &outputs)
         case "shutdown_request": shutDown(request, &outputs)
         case "kernel_info_request" where request.origin == .control && hello == nil: waitingForHello.append(request)
-        // Control is answered whatever the shell is at (Jupyter messaging, "Messages on the Control channel").
         default:
-            if request.origin == .control, answerHere(request, &outputs) { return }
-            queue.append(request)
-            startNext(&outputs)
-            if isAwaiting { handAside(&outputs) }
+            guard let name = lane(for: request), lanes[name] != nil else { return refuseLane(request, &outputs) }
+            // Control is answered whatever the shell is at (Jupyter messaging, "Messages on the Control channel").
+            if request.origin == .control, hello != nil, name == .main, answerHere(request, &outputs) { return }
+            lanes[name]?.queue.append(request)
+            startNext(name, &outputs)
+            if lanes[name]?.isAwaiting == true { handAside(name, &outputs) }
         }
     }
 
+    /// The lane of a request; nil if it names a subshell that there is not.
+    private func lane(for request: ClientRequest) -> RequestLane.Name? {
+        switch request.type {
+        case "debug_request", "usage_request", "create_subshell_request", "delete_subshell_request",
+            "list_subshell_request":
+            return .control
+        default:
+            guard let subshell = request.subshell else { return .main }
+            guard let lane = lanes[.subshell(subshell)], lane.deletion == nil else { return nil }
+            return .subshell(subshell)
+        }
+    }
+
+    private func lane(working number: UInt64) -> RequestLane.Name? {
+        lanes.first { $0.value.running?.number == number }?.key
+    }
+
     /// Hands comm messages over while a cell awaits, past the cells that wait behind it.
-    private mutating func handAside(_ outputs: inout [Output]) {
-        let comms = queue.filter { $0.type.hasPrefix("comm_") && $0.type != "comm_info_request" }
-        guard !comms.isEmpty else { return }
-        queue.removeAll { request in comms.contains { $0.number == request.number } }
+    private mutating func handAside(_ name: RequestLane.Name, _ outputs: inout [Output]) {
+        let comms = lanes[name]?.take { $0.type.hasPrefix("comm_") && $0.type != "comm_info_request" } ?? []
         for request in comms {
             status("busy", request.number, &outputs)
             aside[request.number] = request
@@ -122,16 +145,17 @@ struct SessionMachine {
     }
 
     /// Handles what waits, in order, up to the first request that is the interpreter's.
-    private mutating func startNext(_ outputs: inout [Output]) {
-        while running == nil, hello != nil, !isDead, let request = queue.popFirst() {
+    private mutating func startNext(_ name: RequestLane.Name, _ outputs: inout [Output]) {
+        while hello != nil, !isDead, lanes[name]?.running == nil, let request = lanes[name]?.queue.popFirst() {
             if answerHere(request, &outputs) { continue }
             status("busy", request.number, &outputs)
             if request.type != "execute_request" {
-                hand(request, request.content, &outputs)
-            } else if let content = begin(request, &outputs) {
-                hand(request, content, &outputs)
+                hand(request, request.content, to: name, &outputs)
+            } else if let content = begin(request, in: name, &outputs) {
+                hand(request, content, to: name, &outputs)
             } else {
-                refuse(request, &outputs)
+                let reason = "code is not text, or user_expressions is not an object"
+                refuse(request, "MalformedRequest", reason, &outputs)
             }
         }
     }
@@ -140,23 +164,29 @@ struct SessionMachine {
     private mutating func answerHere(_ request: ClientRequest, _ outputs: inout [Output]) -> Bool {
         switch request.type {
         case "execute_request", "complete_request", "inspect_request", "is_complete_request", "comm_info_request",
-            "comm_open", "comm_msg", "comm_close":
+            "comm_open", "comm_msg", "comm_close", "debug_request", "usage_request":
             return false
         case "kernel_info_request": answerKernelInfo(request, &outputs)
         case "connect_request": answer(request, ports, &outputs)
+        case "create_subshell_request": createSubshell(request, &outputs)
+        case "delete_subshell_request": deleteSubshell(request, &outputs)
+        case "list_subshell_request":
+            let names = subshells.filter { lanes[.subshell($0)]?.deletion == nil }
+            answer(request, ["status": "ok", "subshell_id": .array(names.map { .string($0) })], &outputs)
         case "history_request":
-            let wanted = HistoryRequest(content: (try? JSONValue(parsing: request.content)) ?? .object([:]))
-            answer(request, .object(["status": "ok", "history": history.answer(wanted)]), &outputs)
-        default:
-            // Clients of later versions ask for more than this kernel advertises; they wait for the idle.
             status("busy", request.number, &outputs)
+            outputs.append(.history(request: request.number))
             status("idle", request.number, &outputs)
+        // Clients of later versions ask for more than this kernel advertises; they wait for the idle.
+        default: acknowledge(request, &outputs)
         }
         return true
     }
 
-    private mutating func hand(_ request: ClientRequest, _ content: [UInt8], _ outputs: inout [Output]) {
-        running = request
+    private mutating func hand(
+        _ request: ClientRequest, _ content: [UInt8], to name: RequestLane.Name, _ outputs: inout [Output]
+    ) {
+        lanes[name]?.running = request
         outputs.append(.send(request: request.number, SessionMachine.message(of: request, content)))
     }
 
@@ -167,19 +197,21 @@ struct SessionMachine {
     }
 
     /// Gives a cell its number and shows it. Returns the content for the interpreter; nil if the request has none.
-    private mutating func begin(_ request: ClientRequest, _ outputs: inout [Output]) -> [UInt8]? {
+    private mutating func begin(
+        _ request: ClientRequest, in name: RequestLane.Name, _ outputs: inout [Output]
+    ) -> [UInt8]? {
         guard var content = try? JSONValue(parsing: request.content), let cell = ExecuteRequest(content: content)
         else { return nil }
-        stopsOnError = cell.stopOnError
+        lanes[name]?.stopsOnError = cell.stopOnError
         if cell.storeHistory, !cell.silent {
             executionCount += 1
-            history.append(line: executionCount, input: cell.code)
+            outputs.append(.remember(line: executionCount, input: cell.code))
         }
-        runningLine = executionCount
+        lanes[name]?.line = executionCount
         if !cell.silent {
-            let shown = JSONValue.object([
+            let shown: JSONValue = [
                 "code": .string(cell.code), "execution_count": .integer(Int64(executionCount)),
-            ])
+            ]
             outputs.append(.publish(type: "execute_input", request: request.number, content: shown.encoded()))
         }
         content["execution_count"] = .integer(Int64(executionCount))
@@ -187,19 +219,10 @@ struct SessionMachine {
         return content.encoded()
     }
 
-    private func refuse(_ request: ClientRequest, _ outputs: inout [Output]) {
-        let content = JSONValue.object([
-            "status": "error", "execution_count": .integer(Int64(executionCount)), "ename": "MalformedRequest",
-            "evalue": "code is not text, or user_expressions is not an object", "traceback": .array([]),
-        ])
-        reply(request, content, &outputs)
-        status("idle", request.number, &outputs)
-    }
-
     private mutating func shutDown(_ request: ClientRequest, _ outputs: inout [Output]) {
         let content = (try? JSONValue(parsing: request.content)) ?? .object([:])
         let restart = content["restart"]?.boolValue ?? false
-        let answer = JSONValue.object(["status": "ok", "restart": .bool(restart)])
+        let answer: JSONValue = ["status": "ok", "restart": .bool(restart)]
         status("busy", request.number, &outputs)
         reply(request, answer, &outputs)
         outputs.append(.publish(type: "shutdown_reply", request: request.number, content: answer.encoded()))
@@ -208,25 +231,64 @@ struct SessionMachine {
         outputs.append(.end(restart: restart))
     }
 
+    /// What can be advertised, if the interpreter says that it can.
+    private static let features = ["debugger", "kernel subshells"]
+
     private mutating func answerKernelInfo(_ request: ClientRequest, _ outputs: inout [Output]) {
         var content = hello?.objectValue ?? [:]
+        let said = (content["features"]?.arrayValue ?? []).compactMap(\.stringValue)
+        let features = SessionMachine.features.filter(said.contains)
         content["protocol"] = nil
+        content["features"] = nil
         content["status"] = "ok"
-        content["protocol_version"] = "5.5"
-        content["debugger"] = .bool(false)
-        content["supported_features"] = .array([])
+        content["protocol_version"] = .string(MessageHeader.version)
+        content["debugger"] = .bool(features.contains("debugger"))
+        content["supported_features"] = .array(features.map { .string($0) })
         answer(request, .object(content), &outputs)
     }
 
-    private mutating func remember(_ request: ClientRequest) {
-        known[request.number] = request
-        knownOrder.append(request.number)
-        while knownOrder.count > SessionMachine.rememberedRequests, let oldest = knownOrder.first,
-            oldest != running?.number, aside[oldest] == nil, !queue.contains(where: { $0.number == oldest })
-        {
-            knownOrder.removeFirst()
-            known[oldest] = nil
+    // MARK: Subshells (JEP 91)
+
+    private mutating func createSubshell(_ request: ClientRequest, _ outputs: inout [Output]) {
+        let header = (try? JSONValue(parsing: request.header)) ?? [:]
+        // Clients' ids are unique, but nobody has promised that; the number is.
+        let name = "\(request.number)-\(header["msg_id"]?.stringValue ?? "")"
+        subshells.append(name)
+        lanes[.subshell(name)] = RequestLane()
+        tellOfSubshell("create_subshell", name, request, &outputs)
+        answer(request, ["status": "ok", "subshell_id": .string(name)], &outputs)
+    }
+
+    private mutating func deleteSubshell(_ request: ClientRequest, _ outputs: inout [Output]) {
+        let content = (try? JSONValue(parsing: request.content)) ?? [:]
+        let name = content["subshell_id"]?.stringValue ?? ""
+        guard let lane = lanes[.subshell(name)], lane.deletion == nil else {
+            status("busy", request.number, &outputs)
+            return refuse(request, "UnknownSubshellError", "Unknown subshell_id '\(name)'", &outputs)
         }
+        abort(.subshell(name), { _ in true }, &outputs)
+        lanes[.subshell(name)]?.deletion = request
+        if lane.running == nil { endSubshell(name, for: request, &outputs) }
+    }
+
+    private mutating func endSubshell(_ name: String, for request: ClientRequest, _ outputs: inout [Output]) {
+        subshells.removeAll { $0 == name }
+        lanes[.subshell(name)] = nil
+        tellOfSubshell("delete_subshell", name, request, &outputs)
+        answer(request, ["status": "ok"], &outputs)
+    }
+
+    private func tellOfSubshell(
+        _ type: String, _ name: String, _ request: ClientRequest, _ outputs: inout [Output]
+    ) {
+        let content: JSONValue = ["subshell_id": .string(name)]
+        outputs.append(.send(request: request.number, ChannelMessage(type: type, content: content.encoded())))
+    }
+
+    private func refuseLane(_ request: ClientRequest, _ outputs: inout [Output]) {
+        guard SessionMachine.hasReply(request) else { return acknowledge(request, &outputs) }
+        status("busy", request.number, &outputs)
+        refuse(request, "UnknownSubshellError", "Unknown subshell_id '\(request.subshell ?? "")'", &outputs)
     }
 
     // MARK: The interpreter
@@ -236,33 +298,40 @@ struct SessionMachine {
             hello = (try? JSONValue(parsing: message.content)) ?? .object([:])
             for request in waitingForHello { answerKernelInfo(request, &outputs) }
             waitingForHello = []
-            return startNext(&outputs)
-        }
-        if message.type == "input_request", running?.number == number { isAsking = true }
-        if message.type == "execute_result", let content = try? JSONValue(parsing: message.content),
-            let text = content["data"]?["text/plain"]?.stringValue
-        {
-            history.setOutput(text, line: runningLine)
-        }
-        if message.type == "awaiting", running?.number == number {
-            isAwaiting = true
-            return handAside(&outputs)
+            startNext(.main, &outputs)
+            return startNext(.control, &outputs)
         }
         if SessionMachine.ends(message.type), aside.removeValue(forKey: number) != nil {
             return status("idle", number, &outputs)
         }
-        // A reply for anything but the running request is a lie or a late echo; the running one goes on.
-        guard let request = running, request.number == number, SessionMachine.ends(message.type) else { return }
-        running = nil
-        isAsking = false
-        isAwaiting = false
-        status("idle", number, &outputs)
-        if message.type == "execute_reply", stopsOnError,
-            let content = try? JSONValue(parsing: message.content), content["status"]?.stringValue == "error"
-        {
-            abortQueue(&outputs)
+        // A reply for anything but a running request is a lie or a late echo; the running one goes on.
+        guard let name = lane(working: number), let lane = lanes[name] else { return }
+        switch message.type {
+        case "input_request": lanes[name]?.isAsking = true
+        case "awaiting":
+            lanes[name]?.isAwaiting = true
+            handAside(name, &outputs)
+        case "execute_result":
+            guard let content = try? JSONValue(parsing: message.content),
+                let text = content["data"]?["text/plain"]?.stringValue
+            else { return }
+            outputs.append(.rememberResult(line: lane.line, text: text))
+        case let type where SessionMachine.ends(type):
+            lanes[name]?.finish()
+            status("idle", number, &outputs)
+            if type == "execute_reply", lane.stopsOnError,
+                let content = try? JSONValue(parsing: message.content), content["status"]?.stringValue == "error"
+            {
+                // Cells that were sent before their sender could know of the error do not run (`stop_on_error`).
+                abort(name, { $0.type == "execute_request" }, &outputs)
+            }
+            if case .subshell(let subshell) = name, let deletion = lane.deletion {
+                endSubshell(subshell, for: deletion, &outputs)
+                return startNext(.control, &outputs)
+            }
+            startNext(name, &outputs)
+        default: break
         }
-        startNext(&outputs)
     }
 
     /// Whether a message type is the answer that ends a request.
@@ -270,62 +339,78 @@ struct SessionMachine {
         type.hasSuffix("_reply") || type == "done"
     }
 
-    /// Cells that were sent before their sender could know of the error do not run (`stop_on_error`).
-    private mutating func abortQueue(_ outputs: inout [Output]) {
-        let cells = queue.filter { $0.type == "execute_request" }
-        queue.removeAll { $0.type == "execute_request" }
-        for cell in cells {
-            status("busy", cell.number, &outputs)
-            reply(cell, .object(["status": "aborted"]), &outputs)
-            status("idle", cell.number, &outputs)
+    private static func hasReply(_ request: ClientRequest) -> Bool {
+        !request.type.hasPrefix("comm_") || request.type == "comm_info_request"
+    }
+
+    private mutating func abort(
+        _ name: RequestLane.Name, _ isWanted: (ClientRequest) -> Bool, _ outputs: inout [Output]
+    ) {
+        for request in lanes[name]?.take(where: isWanted) ?? [] {
+            guard SessionMachine.hasReply(request) else {
+                acknowledge(request, &outputs)
+                continue
+            }
+            answer(request, ["status": "aborted"], &outputs)
         }
     }
 
     private mutating func die(_ death: Death, _ outputs: inout [Output]) {
         guard !isDead else { return }
         isDead = true
-        let waiting =
-            [running].compactMap { $0 } + aside.values.sorted { $0.number < $1.number } + Array(queue) + waitingForHello
-        let begun = Set([running?.number].compactMap { $0 } + aside.keys)
-        let wasRunning = running
-        running = nil
-        queue = []
+        let inOrder = [.main, .control] + subshells.map { RequestLane.Name.subshell($0) }
+        let begun = inOrder.compactMap { lanes[$0]?.running } + aside.values.sorted { $0.number < $1.number }
+        let waiting = inOrder.flatMap { lanes[$0].map { Array($0.queue) + [$0.deletion].compactMap { $0 } } ?? [] }
+        lanes = [.main: RequestLane(), .control: RequestLane()]
+        subshells = []
         aside = [:]
-        waitingForHello = []
-        for request in waiting {
-            let error = SessionMachine.error(death)
-            if request == wasRunning {
+        let error: JSONValue = [
+            "status": "error", "execution_count": .integer(Int64(executionCount)), "ename": "KernelDied",
+            "evalue": .string("\(death)"), "traceback": .array([.string("KernelDied: \(death) (\(death.code))")]),
+        ]
+        for request in begun {
+            if request.type == "execute_request" {
                 outputs.append(.publish(type: "error", request: request.number, content: error.encoded()))
-            } else if !begun.contains(request.number) {
-                status("busy", request.number, &outputs)
             }
-            var content = error.objectValue ?? [:]
-            content["status"] = "error"
-            content["execution_count"] = .integer(Int64(executionCount))
-            if !request.type.hasPrefix("comm_") || request.type == "comm_info_request" {
-                reply(request, .object(content), &outputs)
-            }
+            // A cell that ended with its kernel has no reply: clients that look for a death while they wait for one
+            // report it, and an error reply would look like an error of the cell's own.
+            let isCell = request.type == "execute_request" && request.origin != .local
+            if SessionMachine.hasReply(request), !isCell { reply(request, error, &outputs) }
             status("idle", request.number, &outputs)
         }
+        for request in waiting + waitingForHello {
+            if SessionMachine.hasReply(request) {
+                answer(request, error, &outputs)
+            } else {
+                acknowledge(request, &outputs)
+            }
+        }
+        waitingForHello = []
         if death != .requested || !isEnding { status("dead", 0, &outputs) }
-    }
-
-    private mutating func answerDead(_ request: ClientRequest, _ outputs: inout [Output]) {
-        status("busy", request.number, &outputs)
-        status("idle", request.number, &outputs)
-    }
-
-    private static func error(_ death: Death) -> JSONValue {
-        .object([
-            "ename": "KernelDied", "evalue": .string("\(death)"),
-            "traceback": .array([.string("KernelDied: \(death) (\(death.code))")]),
-        ])
     }
 
     // MARK: Shapes
 
-    private mutating func answer(_ request: ClientRequest, _ content: JSONValue, _ outputs: inout [Output]) {
+    /// Says that a request without an answer has been seen.
+    private func acknowledge(_ request: ClientRequest, _ outputs: inout [Output]) {
         status("busy", request.number, &outputs)
+        status("idle", request.number, &outputs)
+    }
+
+    private func answer(_ request: ClientRequest, _ content: JSONValue, _ outputs: inout [Output]) {
+        status("busy", request.number, &outputs)
+        reply(request, content, &outputs)
+        status("idle", request.number, &outputs)
+    }
+
+    /// Answers a request that is busy already with an error.
+    private func refuse(
+        _ request: ClientRequest, _ name: String, _ reason: String, _ outputs: inout [Output]
+    ) {
+        var content: JSONValue = [
+            "status": "error", "ename": .string(name), "evalue": .string(reason), "traceback": .array([]),
+        ]
+        if request.type == "execute_request" { content["execution_count"] = .integer(Int64(executionCount)) }
         reply(request, content, &outputs)
         status("idle", request.number, &outputs)
     }
@@ -338,65 +423,5 @@ struct SessionMachine {
     private func status(_ state: String, _ request: UInt64, _ outputs: inout [Output]) {
         outputs.append(
             .publish(type: "status", request: request, content: Array("{\"execution_state\":\"\(state)\"}".utf8)))
-    }
-}
-
-extension SessionMachine {
-    /// The whole state, for the journal: a ring that has gone round still begins with one of these.
-    func encode(into writer: inout WireWriter) {
-        writer.append(UInt64(executionCount))
-        writer.append(isEnding)
-        writer.append(hello != nil)
-        if let hello { writer.append(blob: hello.encoded()) }
-        writer.append(running?.number ?? 0)
-        writer.append(isAsking)
-        writer.append(isAwaiting)
-        writer.append(blob: controlHeader)
-        writer.append(aside.keys.sorted()) { $0.append($1) }
-        writer.append(UInt64(runningLine))
-        writer.append(stopsOnError)
-        writer.append(Array(queue)) { $0.append($1.number) }
-        writer.append(waitingForHello) { $0.append($1.number) }
-        writer.append(knownOrder.compactMap { known[$0] }) { $1.encode(into: &$0) }
-        writer.append(Array(history.entries.suffix(1000))) { writer, entry in
-            writer.append(UInt64(entry.line))
-            writer.append(entry.input)
-            writer.append(entry.output ?? "")
-        }
-    }
-
-    /// The machine at the time of `encode`.
-    init(ports: JSONValue, from reader: inout WireReader) throws(WireError) {
-        self.init(ports: ports)
-        executionCount = Int(clamping: try reader.integer(UInt64.self))
-        isEnding = try reader.boolean()
-        if try reader.boolean() { hello = try? JSONValue(parsing: try reader.blob()) }
-        let runningNumber = try reader.integer(UInt64.self)
-        isAsking = try reader.boolean()
-        isAwaiting = try reader.boolean()
-        controlHeader = try reader.blob()
-        let besides = try reader.list { reader throws(WireError) in try reader.integer(UInt64.self) }
-        runningLine = Int(clamping: try reader.integer(UInt64.self))
-        stopsOnError = try reader.boolean()
-        let queued = try reader.list { reader throws(WireError) in try reader.integer(UInt64.self) }
-        let waiting = try reader.list { reader throws(WireError) in try reader.integer(UInt64.self) }
-        for request in try reader.list({ reader throws(WireError) in try ClientRequest(from: &reader) }) {
-            known[request.number] = request
-            knownOrder.append(request.number)
-        }
-        running = known[runningNumber]
-        for number in besides { aside[number] = known[number] }
-        queue = Deque(queued.compactMap { known[$0] })
-        waitingForHello = waiting.compactMap { known[$0] }
-        let entries = try reader.list { reader throws(WireError) in
-            (
-                line: Int(clamping: try reader.integer(UInt64.self)), input: try reader.string(),
-                output: try reader.string()
-            )
-        }
-        for entry in entries {
-            history.append(line: entry.line, input: entry.input)
-            if !entry.output.isEmpty { history.setOutput(entry.output, line: entry.line) }
-        }
     }
 }

@@ -16,6 +16,8 @@ struct SessionRecovery {
     private(set) var sends: [(request: UInt64, message: ChannelMessage)] = []
     /// Outputs without a record.
     private(set) var missing: [SessionMachine.Output] = []
+    /// What was to be remembered, and may not have come as far as that.
+    private(set) var memories: [SessionMachine.Output] = []
 
     private let ports: JSONValue
     private var entry = EntryAssembler()
@@ -49,7 +51,7 @@ struct SessionRecovery {
         var reader = WireReader(bytes)
         switch kind {
         case .request: if let request = try? ClientRequest(from: &reader) { handle(.request(request)) }
-        case .stdin: handle(.stdin(value: bytes))
+        case .stdin: handle(.stdin(request: record.request, value: bytes))
         case .death:
             if case .ended(_, let death)? = try? KeeperReply(decoding: bytes) { handle(.death(death)) }
         case .publish, .reply: if !missing.isEmpty { missing.removeFirst() }
@@ -81,7 +83,8 @@ struct SessionRecovery {
     private mutating func handle(_ input: SessionMachine.Input) {
         for output in machine.handle(input) {
             switch output {
-            case .publish, .reply: missing.append(output)
+            case .publish, .reply, .history: missing.append(output)
+            case .remember, .rememberResult: memories.append(output)
             case .send(let request, let message):
                 sentCount += 1
                 sends.append((request, message))

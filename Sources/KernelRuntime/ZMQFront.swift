@@ -30,8 +30,8 @@ public final class ZMQFront: KernelFront {
     private var isLossy = false
     private var waitingReplies: [(socket: ZMQSocket, frames: [[UInt8]])] = []
     private var welcomes = 0
-    /// The id of the latest input request.
-    private var question: String?
+    /// By request, the id of its latest input request.
+    private var questions: [UInt64: String] = [:]
 
     /// Opens the sockets and waits for clients on `loop`.
     ///
@@ -93,9 +93,7 @@ public final class ZMQFront: KernelFront {
         }
         while let frames = next(from: stdin) {
             hasReceived = true
-            if let message = accept(frames), message.header.type == "input_reply", answersQuestion(message) {
-                kernel.provideInput(content: message.content)
-            }
+            if let message = accept(frames), message.header.type == "input_reply" { takeAnswer(message) }
         }
         while let frames = next(from: heartbeat) {
             hasReceived = true
@@ -109,12 +107,14 @@ public final class ZMQFront: KernelFront {
         return hasReceived
     }
 
-    /// Clients need not say which question they answer; one that does must mean the latest.
-    private func answersQuestion(_ message: WireMessage) -> Bool {
-        guard let question, let parent = try? JSONValue(parsing: message.parentHeader),
+    /// Clients need not say which question they answer; one that does must mean the latest of its cell.
+    private func takeAnswer(_ message: WireMessage) {
+        guard !questions.isEmpty, let parent = try? JSONValue(parsing: message.parentHeader),
             let id = parent["msg_id"]?.stringValue
-        else { return true }
-        return id == question
+        else { return kernel.provideInput(content: message.content, to: nil) }
+        guard let request = questions.first(where: { $0.value == id })?.key else { return }
+        questions[request] = nil
+        kernel.provideInput(content: message.content, to: request)
     }
 
     private func next(from socket: ZMQSocket) -> [[UInt8]]? {
@@ -198,7 +198,8 @@ public final class ZMQFront: KernelFront {
     /// See the protocol that requires it.
     public func askForInput(_ message: OutgoingMessage, of request: ClientRequest) {
         // A client's shell and stdin sockets have one identity (Jupyter messaging, "Messages on the stdin channel").
-        question = id(of: message)
+        if questions.count > 64 { questions = [:] }
+        questions[request.number] = id(of: message)
         send(message, to: request, over: stdin)
     }
 

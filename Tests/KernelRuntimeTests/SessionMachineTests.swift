@@ -40,6 +40,9 @@ struct SessionMachineTests {
                 let status = (try? JSONValue(parsing: content))?["status"]?.stringValue ?? "-"
                 return "\(request) \(type) \(status)"
             case .send(let request, let message): return "\(request) → \(message.type)"
+            case .history(let request): return "\(request) history"
+            case .remember(let line, _): return "remember \(line)"
+            case .rememberResult(let line, _): return "result \(line)"
             case .interrupt: return "interrupt"
             case .end: return "end"
             }
@@ -50,10 +53,10 @@ struct SessionMachineTests {
     func order() {
         var machine = ready()
         let first = machine.handle(.request(request(1, "execute_request", ["code": "a"])))
-        #expect(brief(first) == ["1 busy", "1 execute_input", "1 → execute_request"])
+        #expect(brief(first) == ["1 busy", "remember 1", "1 execute_input", "1 → execute_request"])
         #expect(machine.handle(.request(request(2, "execute_request", ["code": "b"]))).isEmpty)
         let next = machine.handle(said(1, "execute_reply", ["status": "ok"]))
-        #expect(brief(next) == ["1 idle", "2 busy", "2 execute_input", "2 → execute_request"])
+        #expect(brief(next) == ["1 idle", "2 busy", "remember 2", "2 execute_input", "2 → execute_request"])
         #expect(machine.executionCount == 2)
     }
 
@@ -100,7 +103,7 @@ struct SessionMachineTests {
         #expect(brief(machine.handle(.request(request(4, "comm_close")))) == ["4 busy", "4 → comm_close"])
         #expect(brief(machine.handle(said(3, "done"))) == ["3 idle"])
         let next = brief(machine.handle(said(1, "execute_reply", ["status": "ok"])))
-        #expect(next == ["1 idle", "2 busy", "2 execute_input", "2 → execute_request"])
+        #expect(next == ["1 idle", "2 busy", "remember 2", "2 execute_input", "2 → execute_request"])
         #expect(brief(machine.handle(said(4, "done"))) == ["4 idle"])
         // This one does not await: order counts.
         #expect(machine.handle(.request(request(5, "comm_msg"))).isEmpty)
@@ -110,11 +113,11 @@ struct SessionMachineTests {
     func input() {
         var machine = ready()
         _ = machine.handle(.request(request(1, "execute_request", ["code": "input()"])))
-        #expect(machine.handle(.stdin(value: [])).isEmpty)
+        #expect(machine.handle(.stdin(request: 1, value: [])).isEmpty)
         _ = machine.handle(said(1, "input_request"))
-        #expect(machine.isAsking)
-        #expect(brief(machine.handle(.stdin(value: []))) == ["1 → input_reply"])
-        #expect(machine.handle(.stdin(value: [])).isEmpty)
+        #expect(machine.isAsking(1))
+        #expect(brief(machine.handle(.stdin(request: 1, value: []))) == ["1 → input_reply"])
+        #expect(machine.handle(.stdin(request: 1, value: [])).isEmpty)
     }
 
     @Test("A cell without code is refused, and the next one runs")
@@ -125,17 +128,17 @@ struct SessionMachineTests {
                 == ["1 busy", "1 execute_reply error", "1 idle"])
         #expect(machine.executionCount == 0)
         let next = machine.handle(.request(request(2, "execute_request", ["code": "a"])))
-        #expect(brief(next) == ["2 busy", "2 execute_input", "2 → execute_request"])
+        #expect(brief(next) == ["2 busy", "remember 1", "2 execute_input", "2 → execute_request"])
     }
 
-    @Test("A death answers everything that waits, and says so")
+    @Test("A death ends what runs, answers what waits, and says so")
     func death() {
         var machine = ready()
         _ = machine.handle(.request(request(1, "execute_request", ["code": "a"])))
         _ = machine.handle(.request(request(2, "execute_request", ["code": "b"])))
         #expect(
             brief(machine.handle(.death(.process(.signalled(11))))) == [
-                "1 error", "1 execute_reply error", "1 idle", "2 busy", "2 execute_reply error", "2 idle", "0 dead",
+                "1 error", "1 idle", "2 busy", "2 execute_reply error", "2 idle", "0 dead",
             ])
     }
 
@@ -147,12 +150,69 @@ struct SessionMachineTests {
         #expect(machine.executionCount == 0)
     }
 
-    @Test("History by pattern, newest of equal inputs")
-    func history() {
-        var history = InputHistory()
-        for (index, input) in ["1", "12", "x", "12"].enumerated() { history.append(line: index + 1, input: input) }
-        let answer = history.answer(
-            HistoryRequest(content: ["hist_access_type": "search", "pattern": "1?", "unique": true, "n": 5]))
-        #expect(answer == [[1, 4, "12"]])
+    func onSubshell(_ number: UInt64, _ type: String, _ subshell: String, _ content: JSONValue = [:]) -> ClientRequest {
+        var request = request(number, type, content)
+        request.subshell = subshell
+        return request
+    }
+
+    @Test("Subshells run beside the main shell, and errors abort only what waits behind them")
+    func subshells() {
+        var machine = ready()
+        _ = machine.handle(.request(request(1, "execute_request", ["code": "a"])))
+        let made = machine.handle(.request(request(2, "create_subshell_request", on: .control)))
+        #expect(brief(made) == ["2 → create_subshell", "2 busy", "2 create_subshell_reply ok", "2 idle"])
+        let name = machine.subshells[0]
+        let begun = machine.handle(.request(onSubshell(3, "execute_request", name, ["code": "b"])))
+        #expect(brief(begun) == ["3 busy", "remember 2", "3 execute_input", "3 → execute_request"])
+        #expect(machine.handle(.request(onSubshell(4, "execute_request", name, ["code": "c"]))).isEmpty)
+        #expect(machine.handle(.request(request(5, "execute_request", ["code": "d"]))).isEmpty)
+        #expect(
+            brief(machine.handle(said(3, "execute_reply", ["status": "error"])))
+                == ["3 idle", "4 busy", "4 execute_reply aborted", "4 idle"])
+        #expect(
+            brief(machine.handle(said(1, "execute_reply", ["status": "ok"])))
+                == ["1 idle", "5 busy", "remember 3", "5 execute_input", "5 → execute_request"])
+    }
+
+    @Test("A subshell's deletion waits for its cell, and what waits behind that is aborted")
+    func deletion() {
+        var machine = ready()
+        _ = machine.handle(.request(request(1, "create_subshell_request", on: .control)))
+        let name = machine.subshells[0]
+        _ = machine.handle(.request(onSubshell(2, "execute_request", name, ["code": "b"])))
+        _ = machine.handle(.request(onSubshell(3, "execute_request", name, ["code": "c"])))
+        let wanted: JSONValue = ["subshell_id": .string(name)]
+        #expect(
+            brief(machine.handle(.request(request(4, "delete_subshell_request", wanted, on: .control))))
+                == ["3 busy", "3 execute_reply aborted", "3 idle"])
+        #expect(
+            brief(machine.handle(.request(request(5, "delete_subshell_request", wanted, on: .control))))
+                == ["5 busy", "5 delete_subshell_reply error", "5 idle"])
+        #expect(
+            brief(machine.handle(said(2, "execute_reply", ["status": "ok"])))
+                == ["2 idle", "4 → delete_subshell", "4 busy", "4 delete_subshell_reply ok", "4 idle"])
+        #expect(
+            brief(machine.handle(.request(onSubshell(6, "execute_request", name, ["code": "d"]))))
+                == ["6 busy", "6 execute_reply error", "6 idle"])
+        #expect(brief(machine.handle(.request(onSubshell(7, "comm_msg", name)))) == ["7 busy", "7 idle"])
+    }
+
+    @Test("The state comes back from its own encoding")
+    func encoding() throws {
+        var machine = ready()
+        _ = machine.handle(.request(request(1, "create_subshell_request", on: .control)))
+        let name = machine.subshells[0]
+        _ = machine.handle(.request(request(2, "execute_request", ["code": "a"])))
+        _ = machine.handle(.request(onSubshell(3, "execute_request", name, ["code": "b"])))
+        _ = machine.handle(.request(onSubshell(4, "execute_request", name, ["code": "c"])))
+        var writer = WireWriter()
+        machine.encode(into: &writer)
+        var reader = WireReader(writer.bytes)
+        var restored = try SessionMachine(ports: [:], from: &reader)
+        for input in [said(3, "execute_reply", ["status": "ok"]), said(2, "execute_reply", ["status": "ok"])] {
+            #expect(restored.handle(input) == machine.handle(input))
+        }
+        #expect(restored.executionCount == 3 && restored.subshells == [name])
     }
 }

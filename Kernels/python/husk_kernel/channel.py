@@ -19,6 +19,9 @@ REQUESTS_BELL = 5
 _MAXIMUM_PAYLOAD = 65_536
 
 
+_Heard = ctypes.CFUNCTYPE(None)
+
+
 class _Frame(ctypes.Structure):
     _fields_ = [
         ("number", ctypes.c_uint64),
@@ -111,14 +114,20 @@ class Channel:
         self.attribute = lib.husk_channel_attribute
         self.attribute.argtypes = [ctypes.c_uint64]
         self.attribute.restype = None
+        self._listen = lib.husk_channel_listen
         self._frame = _Frame()
         self._payload = ctypes.create_string_buffer(_MAXIMUM_PAYLOAD)
         self._partial: list[bytes] = []
 
-    def open(self) -> None:
-        """Map the channel and start the thread that empties the pipes on descriptors 1 and 2."""
+    def open(self, heard: Callable[[], None]) -> None:
+        """Map the channel and start its threads; one calls `heard` when a request comes while it listens."""
+        self._heard = _Heard(heard)
         _check(self._library.husk_channel_open())
-        _check(self._library.husk_channel_start())
+        _check(self._library.husk_channel_start(self._heard))
+
+    def listen(self, is_listening: bool) -> None:
+        """Let the channel's thread hear requests, or no longer."""
+        self._listen(is_listening)
 
     def write(self, request: int, stream: int, data: bytes) -> None:
         """Write UTF-8 text of stdout (1) or stderr (2)."""

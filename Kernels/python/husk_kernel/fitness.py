@@ -34,3 +34,11 @@ def _remedy(program: str, missing: list[str]) -> str:
         f"make an environment and name its python: {program} -m venv .venv && "
         f".venv/bin/python3 -m pip install {packages}, then --python .venv/bin/python3"
     )
+
+
+def features() -> list[str]:
+    """Return what this Python can do beyond the protocol's minimum (JEP 92)."""
+    found = ["kernel subshells"]
+    if importlib.util.find_spec("debugpy") is not None:
+        found.append("debugger")
+    return found

@@ -53,6 +53,8 @@ def serve(python_path: str) -> int:
     sys.path.insert(0, "")
     husk_kernel.__path__ = [os.path.join(python_path, "husk_kernel")]
     importlib.invalidate_caches()
+    # What multiprocessing's spawn asks: the main module is no file that a child could run again.
+    sys.modules["__main__"].__spec__ = None
     time.tzset()
     random.seed()
     if "numpy" in sys.modules:
@@ -69,6 +71,6 @@ def _rehearse(kernel: Kernel) -> None:
         kernel.shell.run_cell("1/0", silent=True)
         kernel.shell.run_cell("1+1", silent=True)
         kernel.shell.Completer.completions("pri", 3)
-    kernel.shell.last_error = None
+    kernel.main.last_error = None
     kernel.shell.reset(new_session=False)
     kernel.shell.user_ns.pop("__session__", None)

@@ -34,6 +34,8 @@ class Interrupts:
         """Handle SIGINT for a kernel."""
         self._kernel = kernel
         self._raised = 0.0
+        self._is_held = False
+        self._is_pending = False
 
     def install(self) -> None:
         """Take SIGINT over. Without user code running it does nothing, and does not reach the next cell."""
@@ -48,19 +50,37 @@ class Interrupts:
         finally:
             self.install()
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep an interrupt until the end of what must not be broken off."""
+        self._is_held = True
+        try:
+            yield
+        finally:
+            self._is_held = False
+        if self._is_pending:
+            self._is_pending = False
+            raise KeyboardInterrupt
+
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        kernel = self._kernel
-        if not kernel.is_running:
+        shell = self._kernel.main
+        if not shell.is_running:
+            # Signals arrive at the main thread, whichever cell is meant.
+            for other in list(self._kernel.subshells.values()):
+                other.interrupt()
             return
         now = time.monotonic()
-        if kernel.was_interrupted and now - self._raised < _IMPATIENCE:
+        if shell.was_interrupted and now - self._raised < _IMPATIENCE:
             return
         self._raised = now
-        kernel.was_interrupted = True
-        task = kernel.cell_task
+        shell.was_interrupted = True
+        if self._is_held:
+            self._is_pending = True
+            return
+        task = shell.cell_task
         if task is not None and _is_loop_waiting(frame):
             # The loop sits in its selector: cancelling alone would be noticed when it next wakes by itself.
-            kernel.loop.call_soon_threadsafe(task.cancel)
+            shell.loop.call_soon_threadsafe(task.cancel)
             return
         raise KeyboardInterrupt
 

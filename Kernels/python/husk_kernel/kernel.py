@@ -1,41 +1,32 @@
-"""The kernel: takes requests from the channel, one at a time, and runs them."""
+"""The kernel: takes requests from the channel and hands each to the shell that it is for."""
 
 from __future__ import annotations
 
-import asyncio
 import builtins
 import contextvars
 import getpass
 import os
 import platform
-import select
 import sys
-from collections import deque
-from datetime import UTC, datetime
+import threading
+from asyncio import new_event_loop, set_event_loop
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
-
-from IPython.core.interactiveshell import ExecutionResult, _asyncio_runner
 
 from . import __version__, comms
 from .channel import REQUESTS_BELL, Channel, Message
+from .control import Control
 from .familiar import Session
+from .fitness import features
 from .interrupts import Interrupts
-from .requests import answer
 from .shell import ZMQInteractiveShell
 from .streams import OutStream
+from .subshell import Subshell
 
 _request: contextvars.ContextVar[int] = contextvars.ContextVar("husk_request", default=0)
 
 _REMEMBERED = 512
 """How many requests can be named as the parents of what threads still print."""
-
-
-_UNSHOWN = {"ename": "KeyboardInterrupt", "evalue": "", "traceback": []}
-"""The error of a cell whose own could not be shown: only an interrupt breaks the showing off."""
-
-
-class StdinNotImplementedError(NotImplementedError):
-    """The client cannot be asked for input."""
 
 
 class Kernel:
@@ -45,18 +36,15 @@ class Kernel:
         """Make the shell, and put nothing in motion."""
         self.channel = channel
         self.pid = 0
+        self._main_ident = 0
         self.is_serving = False
-        self.is_running = False
-        self.is_silent = False
-        self.was_interrupted = False
-        self.cell_task: asyncio.Task[Any] | None = None
-        self._current = Message(0, "", {}, {}, {})
+        self.control_header: dict[str, Any] = {}
+        self.main = Subshell(self, None)
+        self.subshells: dict[str, Subshell] = {}
+        self._here = threading.local()
         self._numbers: dict[str, int] = {}
-        self._control_header: dict[str, Any] = {}
-        self._started = datetime.now(UTC)
-        self._messages: deque[Message] = deque()
-        self._shut_down = False
-        self.loop: asyncio.AbstractEventLoop
+        self._taking = threading.RLock()
+        self._control = Control(self)
         self.comm_manager = comms.install(self)
         self.session = Session(self)
         self.iopub_socket = self.session
@@ -64,15 +52,24 @@ class Kernel:
         # What `instance()` does; it would make the shell itself.
         for parent in ZMQInteractiveShell._walk_mro():
             parent._instance = self.shell
-        self._interrupts = Interrupts(self)
+        self.interrupts = Interrupts(self)
+
+    @property
+    def here(self) -> Subshell:
+        """The shell on whose thread the caller is; other threads belong to the main one."""
+        return getattr(self._here, "subshell", self.main)
+
+    def enter(self, subshell: Subshell) -> None:
+        """Make the calling thread a shell's."""
+        self._here.subshell = subshell
 
     # -- what libraries look for in ipykernel's kernel -----------------------------------------------
 
     def get_parent(self, channel: str | None = None) -> dict[str, Any]:
         """Return the message that is being handled; of the control channel, the latest that has come."""
         if channel == "control":
-            return {"header": self._control_header, "parent_header": {}, "metadata": {}, "content": {}}
-        message = self._current
+            return {"header": self.control_header, "parent_header": {}, "metadata": {}, "content": {}}
+        message = self.here.current
         return {
             "header": message.header,
             "parent_header": {},
@@ -100,13 +97,21 @@ class Kernel:
         def ident(header: dict[str, Any]) -> list[bytes]:
             return [str(header.get("session", "")).encode()]
 
-        return {"shell": ident(self._current.header), "control": ident(self._control_header)}
+        return {"shell": ident(self.here.current.header), "control": ident(self.control_header)}
 
     # -- events ----------------------------------------------------------------------------------------
 
     def request_number(self) -> int:
         """Return the request that the caller's output belongs to: its task's, or the latest cell's."""
-        return _request.get() or self._current.request
+        return _request.get() or self.main.current.request
+
+    def attribute(self, message: Message) -> None:
+        """Make a message the one that output of the caller, and what comes through the pipes, belongs to."""
+        self._numbers[message.header.get("msg_id", "")] = message.request
+        if len(self._numbers) > _REMEMBERED:
+            del self._numbers[next(iter(self._numbers))]
+        _request.set(message.request)
+        self.channel.attribute(message.request)
 
     def send(
         self,
@@ -119,12 +124,20 @@ class Kernel:
         if self.is_serving:
             self.channel.send(self.request_number(), kind, content, metadata, buffers)
 
+    def reply(
+        self, message: Message, kind: str, content: dict[str, Any], metadata: dict[str, Any] | None = None
+    ) -> None:
+        """Answer a request, behind everything that was written before."""
+        self.channel.finish_output()
+        self.channel.send(message.request, kind, content, metadata)
+
     # -- life ------------------------------------------------------------------------------------------
 
     def serve(self) -> int:
         """Handle requests until the server asks for the end. Returns the exit status."""
         self.pid = os.getpid()
-        self.channel.open()
+        self._main_ident = threading.get_ident()
+        self.channel.open(self.take_requests)
         self.is_serving = True
         sys.stdout = sys.__stdout__ = OutStream(self, 1, "stdout")
         sys.stderr = sys.__stderr__ = OutStream(self, 2, "stderr")
@@ -134,22 +147,21 @@ class Kernel:
         if session:
             self.shell.user_ns["__session__"] = session
         self.shell.apply_environment()
-        self._interrupts.install()
-        self.loop = asyncio.new_event_loop()
-        asyncio.set_event_loop(self.loop)
-        self.loop.add_reader(REQUESTS_BELL, self._take_requests)
+        self.interrupts.install()
+        loop = self.main.loop = new_event_loop()
+        set_event_loop(loop)
+        self.enter(self.main)
+        loop.add_reader(REQUESTS_BELL, self.take_requests)
         self.channel.send(0, "hello", self._hello())
         # A request may have been placed before the bell was watched.
-        self.loop.call_soon(self._take_requests)
-        while not self._shut_down:
-            try:
-                self.loop.run_forever()
-            except KeyboardInterrupt:
-                # It came out of a task that a cell left behind, or out of the loop itself: a cell that awaits is meant.
-                if self.cell_task is not None:
-                    self.cell_task.cancel()
+        loop.call_soon(self.take_requests)
+        self.main.run_loop()
         self.shell.atexit_operations()
         return 0
+
+    def foreign_loop(self, subshell: Subshell) -> AbstractContextManager[None]:
+        """Surround the run of a loop that is not asyncio's: trio's has its own way with SIGINT."""
+        return self.interrupts.plain() if subshell.is_main else nullcontext()
 
     def _hello(self) -> dict[str, Any]:
         version = platform.python_version()
@@ -157,6 +169,7 @@ class Kernel:
 
         return {
             "protocol": 1,
+            "features": features(),
             # What ipykernel says too: clients and libraries look for IPython, and for what it can do.
             "implementation": "ipython",
             "implementation_version": ipython,
@@ -176,146 +189,39 @@ class Kernel:
             },
         }
 
-    def _take_requests(self) -> None:
-        self.channel.silence()
-        while (message := self.channel.receive()) is not None:
-            if self.cell_task is not None and message.type.startswith("comm_"):
-                self._handle_aside(message)
-            else:
-                self._messages.append(message)
-        self._work()
+    # -- requests --------------------------------------------------------------------------------------
 
-    def _handle_aside(self, message: Message) -> None:
-        """Handle what a cell that awaits may be waiting for."""
-        cell = self._current
-        self._handle(message)
-        self._current = cell
-        self.channel.attribute(cell.request)
+    def take_requests(self) -> None:
+        """Take what has come and hand it on: on the main thread, or on the channel's while that one is busy."""
+        is_main = threading.get_ident() == self._main_ident
+        mine: list[Message] = []
+        with self._taking:
+            self.channel.silence()
+            while (message := self.channel.receive()) is not None:
+                target = self._target(message)
+                if target is self.main and is_main and message.type != "input_reply":
+                    mine.append(message)
+                elif target is not None:
+                    target.deliver(message)
+        for message in mine:
+            self.main.take(message)
 
-    def _work(self) -> None:
-        while self._messages and self.cell_task is None and not self._shut_down:
-            self._handle(self._messages.popleft())
-
-    def _handle(self, message: Message) -> None:
-        self._current = message
-        self._numbers[message.header.get("msg_id", "")] = message.request
-        if len(self._numbers) > _REMEMBERED:
-            del self._numbers[next(iter(self._numbers))]
-        _request.set(message.request)
-        self.channel.attribute(message.request)
-        if message.type == "execute_request":
-            self._execute(message)
-        elif (reply := answer(self, message)) is not None:
-            self._reply(message, *reply)
-
-    def stop(self) -> None:
-        """Let `serve` return after the request that is being handled."""
-        self._shut_down = True
-        self.loop.stop()
-
-    def _reply(
-        self, message: Message, kind: str, content: dict[str, Any], metadata: dict[str, Any] | None = None
-    ) -> None:
-        self.channel.finish_output()
-        self.channel.send(message.request, kind, content, metadata)
-
-    # -- cells -----------------------------------------------------------------------------------------
-
-    def _execute(self, message: Message) -> None:
-        shell = self.shell
-        content = message.content
-        code = content.get("code", "")
-        self._control_header = content.get("control_header", {})
-        self._started = datetime.now(UTC)
-        self.is_silent = bool(content.get("silent", False))
-        stores = bool(content.get("store_history", not self.is_silent)) and not self.is_silent
-        shell.execution_count = content.get("execution_count", 0)
-        shell.last_error = None
-        shell.has_failed_to_display = False
-        self.was_interrupted = False
-        options = {
-            "store_history": stores,
-            "silent": self.is_silent,
-            "cell_id": (message.metadata or {}).get("cellId"),
-        }
-        result = None
-        try:
-            self.is_running = True
-            transformed, failure = code, None
-            try:
-                transformed = shell.transform_cell(code)
-            except Exception:
-                failure = sys.exc_info()
-            if shell.should_run_async(code, transformed_cell=transformed, preprocessing_exc_tuple=failure):
-                if shell.loop_runner is _asyncio_runner:
-                    # From here on the server hands comm messages over while the cell runs.
-                    self.channel.send(message.request, "awaiting", {})
-                    self.cell_task = self.loop.create_task(
-                        self._run_async(message, code, transformed, failure, options)
-                    )
-                    return
-                with self._interrupts.plain():
-                    result = shell.run_cell(code, **options)
-            else:
-                result = shell.run_cell(code, **options)
-        except BaseException as error:  # the shell shows errors itself; this is an interrupt between
-            result = None
-            self._show_escaped(error)
-        self._finish(message, result)
-
-    async def _run_async(
-        self, message: Message, code: str, transformed: str, failure: Any, options: dict[str, Any]
-    ) -> None:
-        shell = self.shell
-        result = None
-        try:
-            result = await shell.run_cell_async(
-                code, transformed_cell=transformed, preprocessing_exc_tuple=failure, **options
+    def _target(self, message: Message) -> Subshell | Control | None:
+        identifier = message.header.get("subshell_id")
+        if message.type in ("debug_request", "usage_request"):
+            return self._control
+        if message.type == "create_subshell":
+            subshell = self.subshells[message.content["subshell_id"]] = Subshell(
+                self, message.content["subshell_id"]
             )
-            shell.events.trigger("post_execute")
-            if not options["silent"]:
-                shell.events.trigger("post_run_cell", result)
-        except BaseException as error:
-            result = None
-            self._show_escaped(error)
-        self.is_running = False
-        self.cell_task = None
-        self._finish(message, result)
-        self.loop.call_soon(self._work)
-
-    def _show_escaped(self, error: BaseException) -> None:
-        if self.shell.last_error is None:
-            self.is_running = False
-            self.shell.showtraceback((type(error), error, error.__traceback__))
-
-    def _finish(self, message: Message, result: ExecutionResult | None) -> None:
-        self.is_running = False
-        shell = self.shell
-        content = message.content
-        # A cell may show an error that it has caught; it has succeeded all the same.
-        has_succeeded = result is not None and result.success and not shell.has_failed_to_display
-        error = None if has_succeeded else shell.last_error or _UNSHOWN
-        # Expressions are the user's code too, but their errors are part of the reply.
-        expressions = {}
-        if error is None:
-            try:
-                self.is_running = True
-                expressions = shell.user_expressions(content.get("user_expressions") or {})
-                self.is_running = False
-            except KeyboardInterrupt:
-                self.is_running = False
-        reply: dict[str, Any] = {
-            "execution_count": content.get("execution_count", 0),
-            "user_expressions": expressions,
-            "payload": shell.payload_manager.read_payload(),
-        }
-        shell.payload_manager.clear_payload()
-        if error is None:
-            reply["status"] = "ok"
-        else:
-            reply.update(error, status="error")
-        started = self._started.isoformat().replace("+00:00", "Z")
-        self._reply(message, "execute_reply", reply, {"started": started, "status": reply["status"]})
+            subshell.start()
+            return None
+        if message.type == "delete_subshell":
+            self.subshells.pop(message.content["subshell_id"]).end()
+            return None
+        if message.type == "comm_msg":
+            identifier = comms.asker(message, identifier)
+        return self.subshells.get(identifier, self.main) if identifier else self.main
 
     # -- input -----------------------------------------------------------------------------------------
 
@@ -326,32 +232,8 @@ class Kernel:
 
     def raw_input(self, prompt: object = "") -> str:
         """Ask the client for a line."""
-        return self._ask(str(prompt), False)
+        return self.here.ask(str(prompt), False)
 
     def getpass(self, prompt: object = "Password: ", stream: Any = None) -> str:
         """Ask the client for a line that it does not show."""
-        return self._ask(str(prompt), True)
-
-    def _ask(self, prompt: str, is_password: bool) -> str:
-        message = self._current
-        if not message.content.get("allow_stdin", False):
-            raise StdinNotImplementedError(
-                "raw_input was called, but this frontend does not support input requests."
-            )
-        self.channel.finish_output()
-        self.channel.send(message.request, "input_request", {"prompt": prompt, "password": is_password})
-        bell = select.poll()
-        bell.register(REQUESTS_BELL, select.POLLIN)
-        while True:
-            answer = self.channel.receive()
-            if answer is None:
-                # A signal ends the wait: the handler raises.
-                bell.poll()
-                self.channel.silence()
-                continue
-            if answer.type == "input_reply":
-                value = str(answer.content.get("value", ""))
-                if value == "\x04":
-                    raise EOFError
-                return value
-            self._messages.append(answer)
+        return self.here.ask(str(prompt), True)

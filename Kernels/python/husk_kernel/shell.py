@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+import threading
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from IPython.core import page, payloadpage
 from IPython.core.application import ProfileDir
@@ -20,47 +21,77 @@ from traitlets.config import Config
 from .interrupts import hide_handler
 
 if TYPE_CHECKING:
+    from IPython.core.interactiveshell import ExecutionResult
+
     from .kernel import Kernel
 
 
+class _Displaying(threading.local):
+    """What the display of a result has come to, on one thread."""
+
+    is_active = False
+    data: ClassVar[dict[str, Any]] = {}
+    metadata: ClassVar[dict[str, Any]] = {}
+    exec_result: ExecutionResult | None = None
+
+
 class KernelDisplayHook(DisplayHook):
-    """Results of cells."""
+    """Results of cells, which threads may show at once."""
 
     kernel = AnyTrait()
-    is_displaying = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Begin with nothing to show."""
+        self._here = _Displaying()
+        super().__init__(*args, **kwargs)
+
+    @property
+    def is_displaying(self) -> bool:
+        """Whether the calling thread shows a result."""
+        return self._here.is_active
+
+    @property
+    def exec_result(self) -> ExecutionResult | None:  # type: ignore[override]
+        """The result of the cell that runs on the calling thread."""
+        return self._here.exec_result
+
+    @exec_result.setter
+    def exec_result(self, value: ExecutionResult | None) -> None:
+        self._here.exec_result = value
 
     def __call__(self, result: Any = None) -> None:
-        self.is_displaying = True
+        self._here.is_active = True
         try:
             super().__call__(result)
         finally:
-            self.is_displaying = False
+            self._here.is_active = False
 
     def quiet(self) -> bool:
-        return self.kernel.is_silent or super().quiet()
+        return self.kernel.here.is_silent or super().quiet()
 
     def start_displayhook(self) -> None:
-        self._data: dict[str, Any] = {}
-        self._metadata: dict[str, Any] = {}
+        self._here.data = {}
+        self._here.metadata = {}
 
     def write_output_prompt(self) -> None:
         """Show no prompt: clients have their own."""
 
     def write_format_data(self, format_dict: dict[str, Any], md_dict: dict[str, Any] | None = None) -> None:
-        self._data = format_dict
-        self._metadata = md_dict or {}
+        self._here.data = format_dict
+        self._here.metadata = md_dict or {}
 
     def finish_displayhook(self) -> None:
-        if self._data:
+        here = self._here
+        if here.data:
             self.kernel.send(
                 "execute_result",
                 {
                     "execution_count": self.prompt_count,
-                    "data": encode_images(self._data),
-                    "metadata": self._metadata,
+                    "data": encode_images(here.data),
+                    "metadata": here.metadata,
                 },
             )
-        self._data = {}
+        here.data = {}
 
 
 class KernelDisplayPublisher(DisplayPublisher):
@@ -146,8 +177,20 @@ class ZMQInteractiveShell(InteractiveShell):
         )
         self.displayhook.kernel = kernel
         self.display_pub.kernel = kernel
-        self.last_error: dict[str, Any] | None = None
-        self.has_failed_to_display = False
+
+    @property
+    def execution_count(self) -> int:  # type: ignore[override]
+        """The number of the cell that runs on the calling thread."""
+        return self._kernel_to_be.here.execution_count
+
+    @execution_count.setter
+    def execution_count(self, value: int) -> None:
+        self._kernel_to_be.here.execution_count = value
+
+    @property
+    def payload_manager(self) -> PayloadManager:
+        """The payloads of the cell that runs on the calling thread."""
+        return self._kernel_to_be.here.payload_manager
 
     # The traits' defaults of a terminal do not suit a client with its own prompt.
     def _autoindent_default(self) -> bool:
@@ -181,8 +224,7 @@ class ZMQInteractiveShell(InteractiveShell):
         self.set_hook("show_in_pager", page.as_hook(payloadpage.page), 99)
 
     def init_payload(self) -> None:
-        self.payload_manager = PayloadManager(parent=self)
-        self.configurables.append(self.payload_manager)
+        """Make none: each shell has its own."""
 
     def system_piped_or_raw(self, command: str) -> None:
         self.system_piped(self.var_expand(command, depth=1))
@@ -210,25 +252,27 @@ class ZMQInteractiveShell(InteractiveShell):
         kind, value, trace = self._get_exc_info(exc_tuple)
         if kind is KeyboardInterrupt:
             hide_handler(trace)
-        if kind is asyncio.CancelledError and self.kernel.was_interrupted:
+        here = self.kernel.here
+        if kind is asyncio.CancelledError and here.was_interrupted:
             exc_tuple = (KeyboardInterrupt, KeyboardInterrupt(), trace)
         # A second interrupt would end the showing of the first, and the cell would seem to have succeeded.
-        was_running, self.kernel.is_running = self.kernel.is_running, False
+        was_running, here.is_running = here.is_running, False
         try:
             super().showtraceback(exc_tuple, *args, **kwargs)
         finally:
-            self.kernel.is_running = was_running
+            here.is_running = was_running
 
     def _showtraceback(self, etype: type[BaseException], evalue: BaseException, stb: list[str]) -> None:
         self.kernel.channel.flush()
         # A result that cannot be shown fails its cell; an error that the cell itself shows does not.
-        self.has_failed_to_display |= self.displayhook.is_displaying
-        self.last_error = {
+        here = self.kernel.here
+        here.has_failed_to_display |= self.displayhook.is_displaying
+        here.last_error = {
             "ename": etype.__name__,
             "evalue": str(evalue),
             "traceback": stb if isinstance(stb, list) else stb.splitlines(),
         }
-        self.kernel.send("error", self.last_error)
+        self.kernel.send("error", here.last_error)
 
     def enable_gui(self, gui: str | None = None) -> None:
         """Accept every toolkit's name: there is no screen inside."""
@@ -236,6 +280,17 @@ class ZMQInteractiveShell(InteractiveShell):
     def init_magics(self) -> None:
         super().init_magics()
         self.register_magic_function(_clear, magic_name="clear")
+        self.register_magic_function(self._subshell, magic_name="subshell")
+
+    def _subshell(self, line: str) -> None:
+        """Show which shell runs the cell, on which thread, and which subshells there are."""
+        kernel = self.kernel
+        print(f"subshell id: {kernel.here.identifier}")
+        print(f"thread id: {threading.get_ident()}")
+        print(f"main thread id: {threading.main_thread().ident}")
+        print(f"pid: {os.getpid()}")
+        print(f"thread count: {threading.active_count()}")
+        print(f"subshell list: {list(kernel.subshells)}")
 
     def get_parent(self) -> dict[str, Any]:
         return self.kernel.get_parent()

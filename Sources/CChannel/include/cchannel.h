@@ -26,9 +26,13 @@ struct husk_channel_frame {
 /// Maps the channel. No thread yet.
 int husk_channel_open(void);
 
-/// Starts the thread that empties the pipes, so that nobody who writes to them ever waits for the interpreter, and
-/// that publishes text that has waited for 20 ms.
-int husk_channel_start(void);
+/// Starts two threads: one empties the pipes, so that nobody who writes to them ever waits for the interpreter, and
+/// publishes text that has waited for 20 ms; the other calls `heard` for requests while the interpreter listens.
+int husk_channel_start(void (*heard)(void));
+
+/// Lets the second thread hear the requests bell, or no longer: for the time in which the interpreter's main thread is
+/// too busy to hear it itself. `heard` must silence the bell.
+int husk_channel_listen(int is_listening);
 
 /// Writes text of `stream` (1 or 2) that belongs to `request`, behind everything that is in the pipes. Text is
 /// gathered; it is published when much has come, when anything else is published, or after 20 ms. Returns how many

@@ -1,0 +1,56 @@
+"""Requests of the control channel that only the interpreter can answer."""
+
+from __future__ import annotations
+
+import _thread
+import queue
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .channel import Message
+    from .kernel import Kernel
+
+
+class Control:
+    """Answers them one after the other, on a thread that starts with the first of them.
+
+    The thread is not one of `threading`'s: user code does not see it, and a debugger does not stop it.
+    """
+
+    def __init__(self, kernel: Kernel) -> None:
+        """Answer for a kernel."""
+        self._kernel = kernel
+        self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._has_thread = False
+
+    def deliver(self, message: Message) -> None:
+        """Take a request, from any thread."""
+        self._messages.put(message)
+        if not self._has_thread:
+            self._has_thread = True
+            _thread.start_new_thread(self._live, ())
+
+    def _live(self) -> None:
+        while True:
+            message = self._messages.get()
+            kind, content = self._answer(message)
+            self._kernel.channel.send(message.request, kind, content)
+
+    def _answer(self, message: Message) -> tuple[str, dict[str, Any]]:
+        try:
+            if message.type == "usage_request":
+                from .usage import usage
+
+                return "usage_reply", usage()
+            return "debug_reply", self._debug(message)
+        except Exception as error:
+            name = message.type.partition("_")[0]
+            return f"{name}_reply", {
+                "status": "error",
+                "ename": type(error).__name__,
+                "evalue": str(error),
+                "traceback": [],
+            }
+
+    def _debug(self, message: Message) -> dict[str, Any]:
+        return {}

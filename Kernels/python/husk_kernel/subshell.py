@@ -1,0 +1,298 @@
+"""A shell's requests: one at a time, in order, on one thread."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import queue
+import select
+import sys
+import threading
+from collections import deque
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.interactiveshell import _asyncio_runner
+from IPython.core.payload import PayloadManager
+
+from .channel import REQUESTS_BELL, Message
+from .requests import answer
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import ExecutionResult
+
+    from .kernel import Kernel
+
+_PATIENCE = 2.0
+"""Seconds for which the end of a subshell's thread is awaited."""
+
+_UNSHOWN = {"ename": "KeyboardInterrupt", "evalue": "", "traceback": []}
+"""The error of a cell whose own could not be shown: only an interrupt breaks the showing off."""
+
+
+class StdinNotImplementedError(NotImplementedError):
+    """The client cannot be asked for input."""
+
+
+class Subshell:
+    """The main shell, which has the main thread, or a subshell with a thread of its own (JEP 91).
+
+    All share IPython's shell and its variables; what belongs to a running cell is here.
+    """
+
+    def __init__(self, kernel: Kernel, identifier: str | None) -> None:
+        """Make a shell that does not run yet; None is the main one."""
+        self.kernel = kernel
+        self.identifier = identifier
+        self.loop: asyncio.AbstractEventLoop
+        self.thread: threading.Thread | None = None
+        self.current = Message(0, "", {}, {}, {})
+        self.is_running = False
+        self.is_silent = False
+        self.was_interrupted = False
+        self.cell_task: asyncio.Task[Any] | None = None
+        self.execution_count = 1
+        self.last_error: dict[str, Any] | None = None
+        self.has_failed_to_display = False
+        self.payload_manager = PayloadManager()
+        self._started = datetime.now(UTC)
+        self._waiting: deque[Message] = deque()
+        self._answers: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._has_ended = False
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this is the main shell."""
+        return self.identifier is None
+
+    # -- life ------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the thread of a subshell."""
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self._live, name=f"subshell-{self.identifier}", daemon=True)
+        self.thread.start()
+
+    def _live(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        self.kernel.enter(self)
+        self.run_loop()
+        self.loop.close()
+
+    def run_loop(self) -> None:
+        """Run the loop until `stop`."""
+        while not self._has_ended:
+            try:
+                self.loop.run_forever()
+            except KeyboardInterrupt:
+                # It came out of a task that a cell left behind, or out of the loop: a cell that awaits is meant
+                if self.cell_task is not None:
+                    self.cell_task.cancel()
+
+    def stop(self) -> None:
+        """Let `run_loop` return after the request that is being handled. Called on the shell's own thread."""
+        self._has_ended = True
+        self.loop.stop()
+
+    def end(self) -> None:
+        """End a subshell that is idle, and wait for its thread."""
+        self.loop.call_soon_threadsafe(self.stop)
+        if self.thread is not None:
+            # A task that was left behind may block its loop for ever.
+            self.thread.join(_PATIENCE)
+
+    def interrupt(self) -> None:
+        """Interrupt the cell of a subshell from the main thread, where signals arrive."""
+        if not self.is_running or self.thread is None or self.thread.ident is None:
+            return
+        self.was_interrupted = True
+        if self.cell_task is not None:
+            self.loop.call_soon_threadsafe(self.cell_task.cancel)
+            return
+        # It arrives with the next bytecode: no signal can end a wait of a thread that is not the main one.
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(
+            ctypes.c_ulong(self.thread.ident), ctypes.py_object(KeyboardInterrupt)
+        )
+
+    # -- requests --------------------------------------------------------------------------------------
+
+    def deliver(self, message: Message) -> None:
+        """Hand a message over from any thread."""
+        if message.type == "input_reply":
+            self._answers.put(message)
+        else:
+            self.loop.call_soon_threadsafe(self.take, message)
+
+    def take(self, message: Message) -> None:
+        """Handle a message, or keep it until the cell before it is through."""
+        if self.cell_task is not None and message.type.startswith("comm_"):
+            self._handle_aside(message)
+        else:
+            self._waiting.append(message)
+            self._work()
+
+    def _handle_aside(self, message: Message) -> None:
+        """Handle what a cell that awaits may be waiting for."""
+        cell = self.current
+        self._handle(message)
+        self._be_at(cell)
+
+    def _work(self) -> None:
+        while self._waiting and self.cell_task is None and not self._has_ended:
+            self._handle(self._waiting.popleft())
+
+    def _be_at(self, message: Message) -> None:
+        self.current = message
+        self.kernel.attribute(message)
+
+    def _handle(self, message: Message) -> None:
+        self._be_at(message)
+        if message.type == "execute_request":
+            self._execute(message)
+        elif (reply := answer(self.kernel, message)) is not None:
+            self.kernel.reply(message, *reply)
+
+    # -- cells -----------------------------------------------------------------------------------------
+
+    def _execute(self, message: Message) -> None:
+        shell = self.kernel.shell
+        content = message.content
+        code = content.get("code", "")
+        self.kernel.control_header = content.get("control_header", {})
+        self._started = datetime.now(UTC)
+        self.is_silent = bool(content.get("silent", False))
+        stores = bool(content.get("store_history", not self.is_silent)) and not self.is_silent
+        self.execution_count = content.get("execution_count", 0)
+        self.last_error = None
+        self.has_failed_to_display = False
+        self.was_interrupted = False
+        options = {
+            "store_history": stores,
+            "silent": self.is_silent,
+            "cell_id": (message.metadata or {}).get("cellId"),
+        }
+        result = None
+        if self.is_main:
+            # While the main thread is busy somebody else has to hear what comes for the others.
+            self.kernel.channel.listen(True)
+        try:
+            self.is_running = True
+            transformed, failure = code, None
+            try:
+                transformed = shell.transform_cell(code)
+            except Exception:
+                failure = sys.exc_info()
+            if shell.should_run_async(code, transformed_cell=transformed, preprocessing_exc_tuple=failure):
+                if shell.loop_runner is _asyncio_runner:
+                    # From here on the server hands comm messages over while the cell runs.
+                    self.kernel.channel.send(message.request, "awaiting", {})
+                    self.cell_task = self.loop.create_task(
+                        self._run_async(message, code, transformed, failure, options)
+                    )
+                    return
+                with self.kernel.foreign_loop(self):
+                    result = shell.run_cell(code, **options)
+            else:
+                result = shell.run_cell(code, **options)
+        except BaseException as error:  # the shell shows errors itself; this is an interrupt between
+            result = None
+            self._show_escaped(error)
+        self._finish(message, result)
+
+    async def _run_async(
+        self, message: Message, code: str, transformed: str, failure: Any, options: dict[str, Any]
+    ) -> None:
+        shell = self.kernel.shell
+        result = None
+        try:
+            result = await shell.run_cell_async(
+                code, transformed_cell=transformed, preprocessing_exc_tuple=failure, **options
+            )
+            shell.events.trigger("post_execute")
+            if not options["silent"]:
+                shell.events.trigger("post_run_cell", result)
+        except BaseException as error:
+            result = None
+            self._show_escaped(error)
+        self.is_running = False
+        self.cell_task = None
+        self._finish(message, result)
+        self.loop.call_soon(self._work)
+
+    def _show_escaped(self, error: BaseException) -> None:
+        if self.last_error is None:
+            self.is_running = False
+            self.kernel.shell.showtraceback((type(error), error, error.__traceback__))
+
+    def _finish(self, message: Message, result: ExecutionResult | None) -> None:
+        self.is_running = False
+        if os.getpid() != self.kernel.pid:
+            # A child that the cell forked and that has come to the cell's end: the kernel is its parent.
+            os._exit(0 if result is not None and result.success else 1)
+        content = message.content
+        # A cell may show an error that it has caught; it has succeeded all the same.
+        has_succeeded = result is not None and result.success and not self.has_failed_to_display
+        error = None if has_succeeded else self.last_error or _UNSHOWN
+        # Expressions are the user's code too, but their errors are part of the reply.
+        expressions = {}
+        wanted = content.get("user_expressions")
+        if error is None and wanted:
+            try:
+                self.is_running = True
+                expressions = self.kernel.shell.user_expressions(wanted)
+                self.is_running = False
+            except KeyboardInterrupt:
+                self.is_running = False
+        reply: dict[str, Any] = {
+            "execution_count": content.get("execution_count", 0),
+            "user_expressions": expressions,
+            "payload": self.payload_manager.read_payload(),
+        }
+        self.payload_manager.clear_payload()
+        if error is None:
+            reply["status"] = "ok"
+        else:
+            reply.update(error, status="error")
+        if self.is_main:
+            self.kernel.channel.listen(False)
+        else:
+            self.kernel.channel.attribute(self.kernel.main.current.request)
+        started = self._started.isoformat().replace("+00:00", "Z")
+        self.kernel.reply(message, "execute_reply", reply, {"started": started, "status": reply["status"]})
+
+    # -- input -----------------------------------------------------------------------------------------
+
+    def ask(self, prompt: str, is_password: bool) -> str:
+        """Ask the client of the running cell for a line."""
+        message = self.current
+        if not message.content.get("allow_stdin", False):
+            raise StdinNotImplementedError(
+                "raw_input was called, but this frontend does not support input requests."
+            )
+        channel = self.kernel.channel
+        channel.finish_output()
+        while not self._answers.empty():
+            self._answers.get()
+        channel.send(message.request, "input_request", {"prompt": prompt, "password": is_password})
+        value = str(self._next_answer().content.get("value", ""))
+        if value == "\x04":
+            raise EOFError
+        return value
+
+    def _next_answer(self) -> Message:
+        if not self.is_main:
+            return self._answers.get()
+        channel = self.kernel.channel
+        bell = select.poll()
+        bell.register(REQUESTS_BELL, select.POLLIN)
+        channel.listen(False)
+        try:
+            while self._answers.empty():
+                # A signal ends the wait: the handler raises.
+                bell.poll()
+                with self.kernel.interrupts.held():
+                    self.kernel.take_requests()
+            return self._answers.get()
+        finally:
+            channel.listen(True)
