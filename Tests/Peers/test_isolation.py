@@ -385,9 +385,9 @@ def test_limit_of_memory(start_kernel: StartKernel) -> None:
     kernel = start_kernel("--memory", "256M")
     client = kernel.client()
     assert client.run_ok("x = bytearray(100 << 20); print(len(x) >> 20)").stdout == "100\n"
-    reply = client.run("y = bytearray(300 << 20)").reply
-    assert (reply["ename"], kernel.wait(10)) == ("KernelDied", 1)
-    assert "memory limit" in reply["evalue"]
+    reason = client.death(client.start("y = bytearray(300 << 20)"))["evalue"]
+    assert kernel.wait(10) == 1
+    assert "memory limit" in reason
     assert "memory limit" in kernel.stderr
 
 

@@ -170,10 +170,10 @@ def test_last_words(client: Client, death: str) -> None:
     request = client.start(
         "import ctypes, os\nfor n in range(1000): print(n)\nprint('\u00e9nd', end='')\n" + death
     )
-    done = client.finish(request)
-    assert done.stdout == words
-    assert done.outputs[-1].type == "error"
-    assert done.reply["ename"] == "KernelDied"
+    messages = list(client.published(request))
+    assert "".join(m.content["text"] for m in messages if m.type == "stream") == words
+    assert [m.type for m in messages[-2:]] == ["error", "status"]
+    assert messages[-2].content["ename"] == "KernelDied"
 
 
 @pytest.mark.husk

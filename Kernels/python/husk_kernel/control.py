@@ -6,8 +6,11 @@ import _thread
 import queue
 from typing import TYPE_CHECKING, Any
 
+from .fitness import features
+
 if TYPE_CHECKING:
     from .channel import Message
+    from .debugger import Debugger
     from .kernel import Kernel
 
 
@@ -22,6 +25,7 @@ class Control:
         self._kernel = kernel
         self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._has_thread = False
+        self._debugger: Debugger | None = None
 
     def deliver(self, message: Message) -> None:
         """Take a request, from any thread."""
@@ -53,4 +57,10 @@ class Control:
             }
 
     def _debug(self, message: Message) -> dict[str, Any]:
-        return {}
+        if "debugger" not in features():
+            return {}
+        if self._debugger is None:
+            from .debugger import Debugger
+
+            self._debugger = Debugger(self._kernel)
+        return self._debugger.answer(message.content)

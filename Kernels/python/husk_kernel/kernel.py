@@ -37,6 +37,7 @@ class Kernel:
         self.channel = channel
         self.pid = 0
         self._main_ident = 0
+        self._own_modules: frozenset[str] = frozenset()
         self.is_serving = False
         self.control_header: dict[str, Any] = {}
         self.main = Subshell(self, None)
@@ -58,6 +59,11 @@ class Kernel:
     def here(self) -> Subshell:
         """The shell on whose thread the caller is; other threads belong to the main one."""
         return getattr(self._here, "subshell", self.main)
+
+    def own_files(self) -> list[str]:
+        """Return the files of what was loaded to be a kernel, before any cell: no debugger steps into them."""
+        modules = (sys.modules.get(name) for name in self._own_modules)
+        return sorted({file for module in modules if (file := getattr(module, "__file__", None))})
 
     def enter(self, subshell: Subshell) -> None:
         """Make the calling thread a shell's."""
@@ -136,6 +142,7 @@ class Kernel:
     def serve(self) -> int:
         """Handle requests until the server asks for the end. Returns the exit status."""
         self.pid = os.getpid()
+        self._own_modules = frozenset(sys.modules)
         self._main_ident = threading.get_ident()
         self.channel.open(self.take_requests)
         self.is_serving = True

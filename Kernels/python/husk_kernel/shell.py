@@ -18,6 +18,7 @@ from traitlets import Any as AnyTrait
 from traitlets import observe
 from traitlets.config import Config
 
+from .cellnames import CellCompiler
 from .interrupts import hide_handler
 
 if TYPE_CHECKING:
@@ -161,6 +162,7 @@ class ZMQInteractiveShell(InteractiveShell):
 
     displayhook_class = KernelDisplayHook
     display_pub_class = KernelDisplayPublisher
+    compiler_class = CellCompiler
     kernel = AnyTrait()
     keepkernel_on_exit = None
 
