@@ -96,6 +96,7 @@ def jupyter_environment(request: pytest.FixtureRequest, husk: Husk) -> Iterator[
     """Makes this process, and what it starts, find the kernelspec under test."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HUSK_STATE", str(husk.state))
+        patch.setenv("XDG_DATA_HOME", str(husk.state.parent / "data"))
         patch.setenv("IPYTHONDIR", str(husk.state.parent / "ipython"))
         if PEER_KERNEL is None:
             patch.setenv("JUPYTER_PATH", str(request.getfixturevalue("jupyter_path")))

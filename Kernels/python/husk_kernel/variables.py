@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 _HIDDEN = frozenset(
-    [
+    {
         "__name__",
         "__doc__",
         "__package__",
@@ -27,7 +27,7 @@ _HIDDEN = frozenset(
         "_",
         "__",
         "___",
-    ]
+    }
 )
 
 

@@ -39,7 +39,8 @@ class Husk:
     def environment(self) -> dict[str, str]:
         """Environment of every process that is started."""
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("JUPYTER", "JPY_"))}
-        return inherited | {"HUSK_STATE": str(self.state)} | dict(self.env)
+        own = {"HUSK_STATE": str(self.state), "XDG_DATA_HOME": str(self.state.parent / "data")}
+        return inherited | own | dict(self.env)
 
     def with_env(self, **env: str) -> Husk:
         """The same with more environment variables."""

@@ -67,7 +67,12 @@ class Users:
             binaries=installed / "bin",
             python=installed / ".venv/bin/python3",
             prefix=("setpriv", *identity, "--inh-caps=-all", "--"),
-            env={"HOME": str(home), "USER": "tester", "XDG_RUNTIME_DIR": ""},
+            env={
+                "HOME": str(home),
+                "USER": "tester",
+                "XDG_RUNTIME_DIR": "",
+                "XDG_DATA_HOME": str(home / "data"),
+            },
         )
         return husk, folder
 
