@@ -239,8 +239,8 @@ class Kernel:
 
     def raw_input(self, prompt: object = "") -> str:
         """Ask the client for a line."""
-        return self.here.ask(str(prompt), False)
+        return self.here.ask("raw_input", str(prompt))
 
     def getpass(self, prompt: object = "Password: ", stream: Any = None) -> str:
         """Ask the client for a line that it does not show."""
-        return self.here.ask(str(prompt), True)
+        return self.here.ask("getpass", str(prompt), is_password=True)

@@ -20,6 +20,7 @@ from traitlets.config import Config
 
 from .cellnames import CellCompiler
 from .interrupts import hide_handler
+from .magics import KernelMagics
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionResult
@@ -174,8 +175,17 @@ class ZMQInteractiveShell(InteractiveShell):
             profile_dir=ProfileDir(),
             user_module=sys.modules.get("__main__"),
             kernel=kernel,
-            # The server keeps the history. Some libraries know a notebook by the other section's presence.
-            config=Config({"HistoryManager": {"enabled": False, "hist_file": ":memory:"}, "IPKernelApp": {}}),
+            # The server keeps the history; what magics read of it is in memory, where any thread's cell may add to it.
+            # Some libraries know a notebook by the other section's presence.
+            config=Config(
+                {
+                    "HistoryManager": {
+                        "hist_file": ":memory:",
+                        "connection_options": {"check_same_thread": False},
+                    },
+                    "IPKernelApp": {},
+                }
+            ),
         )
         self.displayhook.kernel = kernel
         self.display_pub.kernel = kernel
@@ -281,18 +291,7 @@ class ZMQInteractiveShell(InteractiveShell):
 
     def init_magics(self) -> None:
         super().init_magics()
-        self.register_magic_function(_clear, magic_name="clear")
-        self.register_magic_function(self._subshell, magic_name="subshell")
-
-    def _subshell(self, line: str) -> None:
-        """Show which shell runs the cell, on which thread, and which subshells there are."""
-        kernel = self.kernel
-        print(f"subshell id: {kernel.here.identifier}")
-        print(f"thread id: {threading.get_ident()}")
-        print(f"main thread id: {threading.main_thread().ident}")
-        print(f"pid: {os.getpid()}")
-        print(f"thread count: {threading.active_count()}")
-        print(f"subshell list: {list(kernel.subshells)}")
+        self.register_magics(KernelMagics)
 
     def get_parent(self) -> dict[str, Any]:
         return self.kernel.get_parent()
@@ -311,8 +310,5 @@ class ZMQInteractiveShell(InteractiveShell):
         self.kernel.reset_thread_parent(token)
 
 
-def _clear(line: str) -> None:
-    """Clear the cell's output."""
-    from IPython.display import clear_output
-
-    clear_output()
+# Plotly knows a notebook by the module of this class.
+ZMQInteractiveShell.__module__ = "ipykernel.zmqshell"

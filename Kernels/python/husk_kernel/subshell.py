@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 _PATIENCE = 2.0
 """Seconds for which the end of a subshell's thread is awaited."""
 
-_UNSHOWN = {"ename": "KeyboardInterrupt", "evalue": "", "traceback": []}
-"""The error of a cell whose own could not be shown: only an interrupt breaks the showing off."""
-
 
 class StdinNotImplementedError(NotImplementedError):
     """The client cannot be asked for input."""
@@ -233,7 +230,7 @@ class Subshell:
         content = message.content
         # A cell may show an error that it has caught; it has succeeded all the same.
         has_succeeded = result is not None and result.success and not self.has_failed_to_display
-        error = None if has_succeeded else self.last_error or _UNSHOWN
+        error = None if has_succeeded else self.last_error or _unshown(result)
         # Expressions are the user's code too, but their errors are part of the reply.
         expressions = {}
         wanted = content.get("user_expressions")
@@ -263,12 +260,12 @@ class Subshell:
 
     # -- input -----------------------------------------------------------------------------------------
 
-    def ask(self, prompt: str, is_password: bool) -> str:
+    def ask(self, function: str, prompt: str, is_password: bool = False) -> str:
         """Ask the client of the running cell for a line."""
         message = self.current
         if not message.content.get("allow_stdin", False):
             raise StdinNotImplementedError(
-                "raw_input was called, but this frontend does not support input requests."
+                f"{function} was called, but this frontend does not support input requests."
             )
         channel = self.kernel.channel
         channel.finish_output()
@@ -296,3 +293,9 @@ class Subshell:
             return self._answers.get()
         finally:
             channel.listen(True)
+
+
+def _unshown(result: ExecutionResult | None) -> dict[str, Any]:
+    """Describe an error that IPython did not show as one: it printed it, or an interrupt broke the showing off."""
+    error = (result and (result.error_before_exec or result.error_in_exec)) or KeyboardInterrupt()
+    return {"ename": type(error).__name__, "evalue": str(error), "traceback": []}
