@@ -296,6 +296,6 @@ class Subshell:
 
 
 def _unshown(result: ExecutionResult | None) -> dict[str, Any]:
-    """Describe an error that IPython did not show as one: it printed it, or an interrupt broke the showing off."""
+    """Describe an error that IPython printed, or whose showing an interrupt broke off."""
     error = (result and (result.error_before_exec or result.error_in_exec)) or KeyboardInterrupt()
     return {"ename": type(error).__name__, "evalue": str(error), "traceback": []}

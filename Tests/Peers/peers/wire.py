@@ -322,6 +322,17 @@ class Client:
         reply = self.reply(request, timeout=max(1, deadline - time.monotonic()))
         return Execution(reply.content, messages)
 
+    def death(self, request: str, timeout: float = 30) -> JSON:
+        """Waits for the end of a cell that ends with its kernel; returns the error that says so.
+
+        There is no reply: clients that look for a death while they wait for one report it.
+        """
+        errors = [m for m in self.published(request, timeout) if m.type == "error"]
+        assert [m.content["ename"] for m in errors] == ["KernelDied"]
+        dead = self.wait_for("iopub", lambda m: m.type == "status", 5, "status")
+        assert dead.content == {"execution_state": "dead"}
+        return errors[0].content
+
     def run(self, code: str, timeout: float = 30, **options: object) -> Execution:
         """Runs a cell to its end."""
         return self.finish(self.start(code, **options), timeout)
