@@ -4,6 +4,6 @@ import ArgumentParser
 public enum HuskProgram {
     /// Parses the command line and runs the command. Ends the process with the command's status.
     public static func main() {
-        HuskCommand.main()
+        HuskCommand.main(CellParameter.joined(Array(CommandLine.arguments.dropFirst())))
     }
 }

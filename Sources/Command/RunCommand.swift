@@ -17,6 +17,11 @@ struct RunCommand: ParsableCommand {
     @Argument(help: "The notebook (.ipynb), or a Python file with a cell for each # %% line.")
     var path: String
 
+    @Option(
+        name: [.customShort("p"), .customLong("parameter")],
+        help: ArgumentHelp("Set a variable behind the cell tagged parameters.", valueName: "name value"))
+    var parameters: [String] = []
+
     @Option(help: "Write the notebook with its new outputs.")
     var output: String?
 
@@ -39,7 +44,8 @@ struct RunCommand: ParsableCommand {
 
     func run() throws {
         try Failure.report("run") {
-            let notebook = try readNotebook()
+            var notebook = try readNotebook()
+            try set(parameters, in: &notebook)
             if let output {
                 let folder = Files.parent(Files.absolute(output))
                 guard Files.isDirectory(folder), access(folder, W_OK) == 0 else {
@@ -54,6 +60,20 @@ struct RunCommand: ParsableCommand {
             if json { print(String(decoding: replay.summary.encoded(), as: UTF8.self)) }
             fflush(nil)
             if !replay.hasSucceeded { throw ExitCode(Failure.general) }
+        }
+    }
+
+    private func set(_ parameters: [String], in notebook: inout Notebook) throws {
+        guard !parameters.isEmpty else { return }
+        let assignments = try parameters.map { text in
+            guard let parameter = CellParameter(text) else {
+                throw Failure("-p \(text): write -p NAME VALUE, NAME a variable", status: Failure.usage)
+            }
+            return parameter.assignment
+        }
+        let source = (["# Parameters"] + assignments).joined(separator: "\n")
+        if !notebook.setParameters(source) {
+            StandardError.line("husk run: no cell is tagged parameters; the values are set before the first cell.")
         }
     }
 

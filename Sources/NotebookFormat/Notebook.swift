@@ -28,6 +28,16 @@ public struct Notebook: Hashable, Sendable {
         root = ["nbformat": 4, "nbformat_minor": 4, "metadata": [:]]
     }
 
+    /// Puts a cell that sets parameters behind the one tagged `parameters`, which has their defaults, in the place of
+    /// one that was put there before; at the beginning if there is none. Returns whether there was one.
+    public mutating func setParameters(_ source: String) -> Bool {
+        cells.removeAll { $0.tags.contains("injected-parameters") }
+        let defaults = cells.firstIndex { $0.tags.contains("parameters") }
+        let hasIDs = root["nbformat_minor"]?.integerValue ?? 0 >= 5
+        cells.insert(NotebookCell(parameters: source, hasID: hasIDs), at: defaults.map { $0 + 1 } ?? 0)
+        return defaults != nil
+    }
+
     /// The bytes to store, as Python's nbformat writes them: what it holds for transient is left out.
     public func encoded() -> [UInt8] {
         var value = root

@@ -49,6 +49,17 @@ public struct NotebookCell: Hashable, Sendable {
         original = ["cell_type": "code", "metadata": [:]]
     }
 
+    /// A cell that sets parameters, marked as papermill marks it.
+    init(parameters: String, hasID: Bool) {
+        source = parameters
+        isCode = true
+        tags = ["injected-parameters"]
+        outputs = []
+        var value: JSONValue = ["cell_type": "code", "metadata": ["tags": ["injected-parameters"]]]
+        if hasID { value["id"] = "injected-parameters" }
+        original = value
+    }
+
     init(markdown: String) {
         source = markdown
         isCode = false

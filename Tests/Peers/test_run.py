@@ -310,3 +310,53 @@ def test_install_elsewhere(husk: Husk, tmp_path: Path, option: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     folder = data if option == "--user" else tmp_path / "env/share/jupyter"
     assert (folder / "kernels/mine/kernel.json").is_file()
+
+
+VALUES = {
+    "7": "7",
+    "007": "7",
+    "-3": "-3",
+    "2.5e3": "2500.0",
+    "inf": "inf",
+    "True": "True",
+    "None": "None",
+    "a b": "'a b'",
+    'q"\\': "'q\"\\\\'",
+    "line\nnext": "'line\\nnext'",
+    "é🐚": "'é🐚'",
+    "--flag": "'--flag'",
+    "1_000": "'1_000'",
+    "": "''",
+}
+
+
+@pytest.mark.parametrize(("text", "shown"), VALUES.items(), ids=[repr(v) for v in VALUES])
+def test_parameters(husk: Husk, tmp_path: Path, text: str, shown: str) -> None:
+    """They replace the defaults; numbers are numbers and texts are texts."""
+    defaults = new_code_cell("value = 'default'\nother = 1", metadata={"tags": ["parameters"]})
+    path = write(tmp_path / "book.ipynb", "import math", defaults, "(value, other)")
+    written = tmp_path / "written.ipynb"
+    for source in (path, written):
+        done = run(husk, source, "-p", "value", text, "-p", "other", "5", "--output", written)
+        assert done.returncode == 0, done.stderr
+        result = nbformat.read(written, 4)
+        nbformat.validate(result)
+        assert [c.metadata.get("tags") for c in result.cells] == [
+            None,
+            ["parameters"],
+            ["injected-parameters"],
+            None,
+        ]
+        assert result.cells[3].outputs[0].data["text/plain"] == f"({shown}, 5)"
+
+
+def test_parameters_without_a_place(husk: Husk, tmp_path: Path) -> None:
+    """They come first, and a user is told; a name that is none is refused."""
+    path = tmp_path / "file.py"
+    path.write_text("print(value)")
+    done = run(husk, path, "-p", "value", "set")
+    assert (done.returncode, "set" in done.stdout) == (0, True)
+    assert "no cell is tagged parameters" in done.stderr
+    done = run(husk, path, "-p", "not a name", "1")
+    assert done.returncode == 2
+    assert "NAME" in one_line(done.stderr)

@@ -175,7 +175,7 @@ class ZMQInteractiveShell(InteractiveShell):
             profile_dir=ProfileDir(),
             user_module=sys.modules.get("__main__"),
             kernel=kernel,
-            # The server keeps the history; what magics read of it is in memory, and any thread's cell adds to it.
+            # The server keeps the history; what magics read of it is in memory, for cells of any thread.
             # Some libraries know a notebook by the other section's presence.
             config=Config(
                 {
