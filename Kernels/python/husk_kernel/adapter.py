@@ -39,7 +39,7 @@ class Adapter:
         self._number = 0
         self._lock = threading.Lock()
         self._answers: dict[int, queue.SimpleQueue[JSON | None]] = {}
-        self._is_initialized = threading.Event()
+        self._attaching = 0
 
     @property
     def address(self) -> tuple[str, int]:
@@ -52,7 +52,6 @@ class Adapter:
         """Start the debugger in this process if that has not been done, and connect to its adapter."""
         if self._address is None:
             self._address = _listen()
-        self._is_initialized.clear()
         self._socket = socket.create_connection(self._address)
         _thread.start_new_thread(self._read, (self._socket,))
 
@@ -69,11 +68,13 @@ class Adapter:
 
     def attach(self, request: JSON) -> JSON:
         """Send an attach request, which is answered only after the configuration that must follow it."""
-        pending = self._send(request)
-        if not self._is_initialized.wait(_LIMIT):
-            raise AdapterError("the debugger did not begin")
-        self._await(self._send({"type": "request", "command": "configurationDone"}))
-        return {**self._await(pending), "request_seq": request.get("seq", 0)}
+        self._attaching = pending = self._send(request)
+        answer = self._next(pending)
+        if answer.get("event") == "initialized":
+            self._await(self._send({"type": "request", "command": "configurationDone"}))
+            answer = self._next(pending)
+        del self._answers[pending]
+        return {**answer, "request_seq": request.get("seq", 0)}
 
     def _send(self, request: JSON) -> int:
         with self._lock:
@@ -87,12 +88,17 @@ class Adapter:
         return number
 
     def _await(self, number: int) -> JSON:
+        answer = self._next(number)
+        del self._answers[number]
+        return answer
+
+    def _next(self, number: int) -> JSON:
         try:
             answer = self._answers[number].get(timeout=_LIMIT)
         except queue.Empty:
             answer = None
-        del self._answers[number]
         if answer is None:
+            del self._answers[number]
             raise AdapterError("the debugger has not answered")
         return answer
 
@@ -109,8 +115,9 @@ class Adapter:
 
     def _take(self, message: JSON) -> None:
         if message.get("type") == "event":
-            if message.get("event") == "initialized":
-                self._is_initialized.set()
+            waiting = self._answers.get(self._attaching)
+            if message.get("event") == "initialized" and waiting is not None:
+                waiting.put(message)
             self._handle_event(message)
         elif (waiting := self._answers.get(message.get("request_seq", 0))) is not None:
             waiting.put(message)

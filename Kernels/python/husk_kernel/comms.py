@@ -43,6 +43,14 @@ class KernelComm(BaseComm):
         _kernel.send(msg_type, content, metadata, buffers)
 
 
+class Comm(KernelComm):
+    """The name under which ipykernel had it, with a target to fall back on."""
+
+    def __init__(self, target_name: str = "comm", data: Any = None, *args: Any, **keys: Any) -> None:
+        """Open it."""
+        super().__init__(target_name, data, *args, **keys)
+
+
 def _question(data: Any) -> str | None:
     """Return the id by which an answer names the message it answers, as custom widget messages have it."""
     content = data.get("content") if isinstance(data, dict) else None

@@ -34,6 +34,13 @@ class Control:
             self._has_thread = True
             _thread.start_new_thread(self._live, ())
 
+    def interrupt_stopped(self) -> bool:
+        """Let a cell that stands at a breakpoint go on, to be interrupted then. Returns whether one does."""
+        if self._debugger is None or not self._debugger.is_stopped:
+            return False
+        _thread.start_new_thread(self._debugger.go_on_interrupted, ())
+        return True
+
     def _live(self) -> None:
         while True:
             message = self._messages.get()

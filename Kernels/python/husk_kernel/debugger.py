@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import ast
 import os
+import signal
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -83,6 +84,22 @@ class Debugger:
         transforms = self._kernel.shell.input_transformer_manager.cleanup_transforms
         if leading_empty_lines not in transforms:
             transforms.insert(0, leading_empty_lines)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether code stands at a breakpoint: then nothing that is raised in its thread would reach it."""
+        return bool(self._stopped)
+
+    def go_on_interrupted(self) -> None:
+        """Let everything go on, and interrupt it. Called on a thread of its own."""
+        leave_alone()
+        for thread in list(self._stopped):
+            try:
+                self._adapter.ask({"type": "request", "command": "continue", "arguments": {"threadId": thread}})
+            except AdapterError:
+                pass
+        self._stopped.clear()
+        os.kill(os.getpid(), signal.SIGINT)
 
     # -- events ----------------------------------------------------------------------------------------
 

@@ -65,19 +65,46 @@ class Session:
                 kernel.reset_thread_parent(token)
 
 
-def announce() -> None:
-    """Be recognised as a notebook by libraries that look for ipykernel's modules."""
+class IPKernelApp:
+    """Stands where libraries ask whether ipykernel runs them, and for its kernel."""
+
+    kernel: Kernel
+
+    @classmethod
+    def initialized(cls) -> bool:
+        """Whether there is a kernel."""
+        return hasattr(cls, "kernel")
+
+    @classmethod
+    def instance(cls) -> type[IPKernelApp]:
+        """Return what has the kernel."""
+        return cls
+
+
+def announce(kernel: Kernel) -> None:
+    """Be recognised as a notebook by libraries that look for ipykernel's modules, installed or not."""
     if "ipykernel" not in sys.modules and importlib.util.find_spec("ipykernel") is None:
         package = types.ModuleType("ipykernel")
-        package.__path__ = []  # type: ignore[attr-defined]
+        package.__path__ = []
         package.version_info = VERSION  # type: ignore[attr-defined]
         package.__version__ = ".".join(map(str, VERSION))  # type: ignore[attr-defined]
         sys.modules["ipykernel"] = package
-    from . import shell
+    from .comms import Comm
+    from .shell import ZMQInteractiveShell
+    from .streams import OutStream
 
-    module = types.ModuleType("ipykernel.zmqshell")
-    module.ZMQInteractiveShell = shell.ZMQInteractiveShell  # type: ignore[attr-defined]
-    sys.modules["ipykernel.zmqshell"] = module
+    IPKernelApp.kernel = kernel
+    _stand_in("comm", Comm=Comm, CommManager=type(kernel.comm_manager))
+    _stand_in("iostream", OutStream=OutStream)
+    _stand_in("ipkernel", IPythonKernel=type(kernel))
+    _stand_in("kernelapp", IPKernelApp=IPKernelApp)
+    _stand_in("zmqshell", ZMQInteractiveShell=ZMQInteractiveShell)
+
+
+def _stand_in(name: str, **members: Any) -> None:
+    module = types.ModuleType(f"ipykernel.{name}")
+    vars(module).update(members)
+    sys.modules[module.__name__] = module
 
 
 def replace_debugger() -> None:

@@ -28,9 +28,9 @@ def warm(program: str, libraries: str, *preload: str) -> int:
     from .familiar import announce, replace_debugger
     from .kernel import Kernel
 
-    announce()
     replace_debugger()
     _kernel = Kernel(Channel(libraries))
+    announce(_kernel)
     for name in ("asyncio", "IPython.core.ultratb", *preload):
         try:
             importlib.import_module(name)

@@ -69,6 +69,8 @@ class Interrupts:
             for other in list(self._kernel.subshells.values()):
                 other.interrupt()
             return
+        if self._kernel.control.interrupt_stopped():
+            return
         now = time.monotonic()
         if shell.was_interrupted and now - self._raised < _IMPATIENCE:
             return

@@ -45,7 +45,7 @@ class Kernel:
         self._here = threading.local()
         self._numbers: dict[str, int] = {}
         self._taking = threading.RLock()
-        self._control = Control(self)
+        self.control = Control(self)
         self.comm_manager = comms.install(self)
         self.session = Session(self)
         self.iopub_socket = self.session
@@ -216,7 +216,7 @@ class Kernel:
     def _target(self, message: Message) -> Subshell | Control | None:
         identifier = message.header.get("subshell_id")
         if message.type in ("debug_request", "usage_request"):
-            return self._control
+            return self.control
         if message.type == "create_subshell":
             subshell = self.subshells[message.content["subshell_id"]] = Subshell(
                 self, message.content["subshell_id"]

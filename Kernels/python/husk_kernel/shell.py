@@ -61,10 +61,10 @@ class KernelDisplayHook(DisplayHook):
     def exec_result(self, value: ExecutionResult | None) -> None:
         self._here.exec_result = value
 
-    def __call__(self, result: Any = None) -> None:
+    def compute_format_data(self, result: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         self._here.is_active = True
         try:
-            super().__call__(result)
+            return super().compute_format_data(result)
         finally:
             self._here.is_active = False
 
