@@ -13,13 +13,17 @@ INSIDE = "/opt/husk/python"
 """The folder of this package in a sandbox."""
 
 
+def inside(path: str) -> str:
+    """Return where a sandbox has a file of this package."""
+    return os.path.join(INSIDE, "husk_kernel", os.path.basename(path))
+
+
 class _Loader(importlib.machinery.SourceFileLoader):
     """Compiles a module as the file that a sandbox sees: tracebacks show it, and no folder of the host."""
 
     def get_code(self, fullname: str) -> CodeType:
         path = self.get_filename(fullname)
-        inside = os.path.join(INSIDE, "husk_kernel", os.path.basename(path))
-        return compile(self.get_data(path), inside, "exec", dont_inherit=True)
+        return compile(self.get_data(path), inside(path), "exec", dont_inherit=True)
 
 
 class _Finder:
@@ -34,6 +38,8 @@ class _Finder:
         spec = importlib.machinery.PathFinder.find_spec(name, path, target)
         if spec is not None and spec.origin is not None:
             spec.loader = _Loader(name, spec.origin)
+            spec.origin = inside(spec.origin)
+            spec.cached = None
         return spec
 
 

@@ -1,0 +1,208 @@
+"""JupyterLab in a browser: what a person does with a notebook."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from peers.lab import Lab, NotebookPage
+
+pytestmark = pytest.mark.timeout(120)
+
+CHROMIUM = Path("/usr/bin/chromium")
+
+OpenNotebook = Callable[..., NotebookPage]
+
+
+@pytest.fixture(scope="module")
+def lab(
+    tmp_path_factory: pytest.TempPathFactory, jupyter_environment: dict[str, str]
+) -> Iterator[Lab]:
+    """One JupyterLab for the module."""
+    server = Lab(tmp_path_factory.mktemp("lab"), jupyter_environment)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One headless Chromium for the module."""
+    with sync_playwright() as playwright:
+        # Root has no sandbox of Chromium's; the only pages are our own.
+        launched = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def open_notebook(
+    lab: Lab,
+    browser: Browser,
+    kernel_name: str,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+) -> Iterator[OpenNotebook]:
+    """Opens a notebook of these cells; keeps a picture of how it looked in the end."""
+    pages: list[NotebookPage] = []
+    pictures = Path(os.environ.get("HUSK_ARTIFACTS", tmp_path))
+    pictures.mkdir(parents=True, exist_ok=True)
+    name = re.sub(r"\W+", "-", request.node.name)
+
+    def open_one(*cells: str) -> NotebookPage:
+        lab.write(name, kernel_name, cells)
+        page = browser.new_page(viewport={"width": 1200, "height": 800})
+        notebook = NotebookPage(page, pictures)
+        pages.append(notebook)
+        notebook.open(lab.url(name))
+        return notebook
+
+    yield open_one
+    for notebook in pages:
+        notebook.picture(name)
+        notebook.page.close()
+
+
+def test_run_all(open_notebook: OpenNotebook) -> None:
+    """Streams, results, pictures, errors: each in its place."""
+    notebook = open_notebook(
+        "print('to the screen')",
+        "6 * 7",
+        "from IPython.display import HTML\nHTML('<b class=\"mine\">bold</b>')",
+        "import matplotlib.pyplot as plt\nplt.plot([1, 3, 2]);",
+        "import sys\nprint('warned', file=sys.stderr)",
+        "1 / 0",
+    )
+    notebook.menu("Run", "Run All Cells")
+    expect(notebook.output(0)).to_have_text("to the screen\n")
+    expect(notebook.output(1)).to_have_text("42")
+    expect(notebook.output(2).locator("b.mine")).to_have_text("bold")
+    expect(notebook.output(3).locator("img")).to_be_visible()
+    expect(notebook.output(4)).to_have_attribute("data-mime-type", re.compile("stderr"))
+    expect(notebook.output(5)).to_contain_text("ZeroDivisionError: division by zero")
+    expect(notebook.prompt(5)).to_have_text("[6]:")
+
+
+def test_completion(open_notebook: OpenNotebook) -> None:
+    """Tab offers what fits, and Enter takes it."""
+    notebook = open_notebook("import math", "math.sqr")
+    notebook.run(0)
+    expect(notebook.prompt(0)).to_have_text("[1]:")
+    editor = notebook.edit(1)
+    notebook.page.keyboard.press("Tab")
+    items = notebook.page.locator(".jp-Completer-item")
+    expect(items.filter(has_text="sqrt")).to_be_visible()
+    notebook.page.keyboard.press("Enter")
+    expect(editor).to_have_text("math.sqrt")
+
+
+def test_tooltip(open_notebook: OpenNotebook) -> None:
+    """Shift-Tab shows the documentation of what the cursor stands in."""
+    notebook = open_notebook("def shell(size):\n    '''Makes a husk of a size.'''", "shell(")
+    notebook.run(0)
+    expect(notebook.prompt(0)).to_have_text("[1]:")
+    notebook.edit(1)
+    notebook.page.keyboard.press("Shift+Tab")
+    expect(notebook.page.locator(".jp-Tooltip")).to_contain_text("Makes a husk of a size.")
+
+
+def test_slider(open_notebook: OpenNotebook) -> None:
+    """A widget that is moved in the browser is moved in the kernel, whose answer is shown."""
+    notebook = open_notebook(
+        "import ipywidgets as w\n"
+        "slider, label = w.IntSlider(value=3, max=9), w.Label()\n"
+        "def show(change): label.value = f'squared {change.new ** 2}'\n"
+        "slider.observe(show, 'value')\n"
+        "w.VBox([slider, label])",
+        "slider.value",
+    )
+    notebook.run(0)
+    handle = notebook.cell(0).locator(".noUi-handle")
+    handle.focus()
+    for _ in range(2):
+        notebook.page.keyboard.press("ArrowRight")
+    expect(notebook.cell(0).locator(".widget-label", has_text="squared 25")).to_be_visible()
+    notebook.run(1)
+    expect(notebook.output(1)).to_have_text("5")
+
+
+def test_slider_while_a_cell_runs(open_notebook: OpenNotebook) -> None:
+    """Subshells let widgets answer meanwhile."""
+    notebook = open_notebook(
+        "import ipywidgets as w, time\n"
+        "slider, label = w.IntSlider(value=3, max=9), w.Label()\n"
+        "slider.observe(lambda change: setattr(label, 'value', f'is {change.new}'), 'value')\n"
+        "w.VBox([slider, label])",
+        "while slider.value != 4: time.sleep(0.05)\nprint('moved')",
+    )
+    notebook.run(0)
+    notebook.cell(0).locator(".noUi-handle").wait_for()
+    notebook.run(1)
+    expect(notebook.prompt(1)).to_have_text("[*]:")
+    notebook.cell(0).locator(".noUi-handle").focus()
+    notebook.page.keyboard.press("ArrowRight")
+    expect(notebook.cell(0).locator(".widget-label", has_text="is 4")).to_be_visible()
+    expect(notebook.output(1)).to_have_text("moved\n")
+
+
+def test_debugger(open_notebook: OpenNotebook) -> None:
+    """A breakpoint stops the cell; its variables are shown; then it goes on."""
+    notebook = open_notebook(
+        "def double(number):\n    doubled = number * 2\n    return doubled\n\nprint(double(21))"
+    )
+    page = notebook.page
+    page.locator(".jp-DebuggerBugButton").click()
+    gutter = notebook.cell(0).locator(".cm-breakpoint-gutter .cm-gutterElement")
+    expect(gutter.nth(5)).to_be_attached()
+    gutter.nth(3).click()
+    expect(gutter.nth(3).locator(".cm-breakpoint-icon")).to_be_visible()
+    notebook.run(0)
+    frames = page.locator(".jp-DebuggerCallstack-body li")
+    expect(frames.first).to_contain_text("double")
+    variables = page.locator(".jp-DebuggerVariables")
+    expect(variables).to_contain_text("doubled")
+    expect(variables).to_contain_text("42")
+    notebook.picture("test_debugger-stopped")
+    page.locator("[data-command='debugger:continue']").first.click()
+    expect(notebook.output(0)).to_have_text("42\n")
+
+
+def test_interrupt(open_notebook: OpenNotebook) -> None:
+    """The square of the toolbar ends what runs, and the notebook goes on."""
+    notebook = open_notebook("import time\nprint('armed')\ntime.sleep(60)", "print('after')")
+    notebook.run(0)
+    expect(notebook.output(0).first).to_have_text("armed\n")
+    notebook.command("notebook:interrupt-kernel")
+    expect(notebook.output(0).last).to_contain_text("KeyboardInterrupt")
+    notebook.run(1)
+    expect(notebook.output(1)).to_have_text("after\n")
+
+
+def test_restart(open_notebook: OpenNotebook) -> None:
+    """A restarted kernel has no variables and counts from one."""
+    notebook = open_notebook("kept = 1\nprint('ran')", "kept")
+    notebook.run(0)
+    notebook.run(0)
+    expect(notebook.prompt(0)).to_have_text("[2]:")
+    notebook.command("notebook:restart-kernel")
+    notebook.accept()
+    notebook.wait_idle()
+    notebook.run(1)
+    expect(notebook.output(1)).to_contain_text("NameError: name 'kept' is not defined")
+    expect(notebook.prompt(1)).to_have_text("[1]:")
+
+
+def test_input(open_notebook: OpenNotebook) -> None:
+    """A question is answered in the cell's own field."""
+    notebook = open_notebook("name = input('Who? ')\nprint('Hello', name)")
+    notebook.run(0)
+    field = notebook.cell(0).locator(".jp-Stdin-input")
+    field.fill("Ada")
+    field.press("Enter")
+    expect(notebook.output(0).last).to_have_text("Hello Ada\n")
