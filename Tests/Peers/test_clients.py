@@ -1,0 +1,269 @@
+"""Clients that people use, with the kernel that they find installed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+import pexpect
+import pytest
+from jupyter_client.manager import start_new_async_kernel, start_new_kernel
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbformat.v4 import new_code_cell, new_notebook
+from papermill.exceptions import PapermillExecutionError
+
+pytestmark = pytest.mark.usefixtures("jupyter_environment")
+
+
+def execute(kernel: str, *cells: str, **options: Any) -> nbformat.NotebookNode:  # noqa: ANN401
+    """Runs cells as nbclient does."""
+    book = new_notebook(cells=[new_code_cell(cell) for cell in cells])
+    NotebookClient(book, kernel_name=kernel, timeout=30, **options).execute()
+    nbformat.validate(book)
+    return book
+
+
+# ---- nbclient and papermill
+
+
+def test_nbclient(kernel_name: str) -> None:
+    """Outputs of every kind, and the state of widgets, are in the notebook."""
+    book = execute(
+        kernel_name,
+        "print('text')\n'result'",
+        "from IPython.display import display, HTML\nh = display(HTML('one'), display_id=True)",
+        "h.update(HTML('two'))",
+        "import ipywidgets\nipywidgets.IntSlider(value=7)",
+    )
+    assert [o.output_type for o in book.cells[0].outputs] == ["stream", "execute_result"]
+    assert book.cells[1].outputs[0].data["text/html"] == "two"
+    state = book.metadata.widgets["application/vnd.jupyter.widget-state+json"]["state"]
+    assert 7 in [model["state"].get("value") for model in state.values()]
+
+
+def test_nbclient_errors(kernel_name: str) -> None:
+    """An error ends the run with the cell's own traceback; a tag lets it go on."""
+    with pytest.raises(CellExecutionError, match="ZeroDivisionError"):
+        execute(kernel_name, "1 / 0", "print('never')")
+    book = new_notebook(
+        cells=[
+            new_code_cell("1 / 0", metadata={"tags": ["raises-exception"]}),
+            new_code_cell("print('after')"),
+        ]
+    )
+    NotebookClient(book, kernel_name=kernel_name, timeout=30).execute()
+    assert book.cells[1].outputs[0].text == "after\n"
+
+
+def test_nbclient_hears_of_a_death(kernel_name: str) -> None:
+    """It does not wait for a reply that nobody will send."""
+    start = time.monotonic()
+    with pytest.raises(DeadKernelError):
+        execute(kernel_name, "import os\nos.kill(os.getpid(), 9)")
+    assert time.monotonic() - start < 15
+
+
+def test_papermill(kernel_name: str, tmp_path: Path) -> None:
+    """Parameters are set, outputs written; a cell that fails is named."""
+    source, target = str(tmp_path / "in.ipynb"), str(tmp_path / "out.ipynb")
+    defaults = new_code_cell("size = 1", metadata={"tags": ["parameters"]})
+    book = new_notebook(cells=[defaults, new_code_cell("print(size * 2)")])
+    book.metadata["kernelspec"] = {"name": kernel_name, "display_name": "", "language": "python"}
+    nbformat.write(book, source)
+    options: Any = {"kernel_name": kernel_name, "progress_bar": False}
+    done = papermill.execute_notebook(source, target, {"size": 21}, **options)
+    assert done.cells[-1].outputs[0].text == "42\n"
+    with pytest.raises(PapermillExecutionError, match="unsupported operand"):
+        papermill.execute_notebook(source, target, {"size": {}}, **options)
+
+
+# ---- jupyter_client
+
+
+def test_blocking_client(kernel_name: str) -> None:
+    """Its hooks get the outputs, and its questions their answers."""
+    manager, client = start_new_kernel(kernel_name=kernel_name)
+    heard: list[str] = []
+
+    def hear(message: dict[str, Any]) -> None:
+        heard.append(message["msg_type"])
+
+    def answer(message: dict[str, Any]) -> None:
+        assert message["content"]["prompt"] == "Who? "
+        client.input("Ada")
+
+    code = "print(input('Who? '))\n1"
+    reply = client.execute_interactive(code, timeout=20, output_hook=hear, stdin_hook=answer)
+    assert reply["content"]["status"] == "ok"
+    assert [kind for kind in heard if kind != "status"] == [
+        "execute_input",
+        "stream",
+        "execute_result",
+    ]
+    manager.restart_kernel(now=True)
+    client.wait_for_ready(timeout=20)
+    assert client.execute_interactive("1", timeout=20)["content"]["execution_count"] == 1
+    client.stop_channels()
+    manager.shutdown_kernel()
+
+
+def test_asynchronous_client(kernel_name: str) -> None:
+    """Several kernels are used at once from one loop."""
+
+    async def one(number: int) -> int:
+        manager, client = await start_new_async_kernel(kernel_name=kernel_name)
+        texts: list[str] = []
+
+        def hear(message: dict[str, Any]) -> None:
+            if message["msg_type"] == "stream":
+                texts.append(message["content"]["text"])
+
+        await client.execute_interactive(f"print({number} ** 2)", timeout=20, output_hook=hear)
+        client.stop_channels()
+        await manager.shutdown_kernel()
+        return int("".join(texts))
+
+    async def all_of_them() -> list[int]:
+        return list(await asyncio.gather(*(one(number) for number in range(4))))
+
+    assert asyncio.run(all_of_them()) == [0, 1, 4, 9]
+
+
+# ---- jupyter console
+
+
+class Console:
+    """`jupyter console` in a terminal of 100 columns."""
+
+    def __init__(self, kernel: str, folder: Path) -> None:
+        self._terminal = pexpect.spawn(
+            sys.executable,
+            ["-m", "jupyter_console", "--kernel", kernel, "--JupyterConsoleApp.confirm_exit=False"],
+            cwd=folder,
+            env=os.environ | {"TERM": "xterm", "HOME": str(folder)},
+            dimensions=(30, 100),
+            encoding="utf-8",
+            timeout=30,
+        )
+        self.expect(r"In \[.*1.*\]: ")
+
+    def expect(self, *patterns: str) -> None:
+        """Waits for patterns, one after the other."""
+        for pattern in patterns:
+            self._terminal.expect(pattern)
+
+    def type(self, keys: str) -> None:
+        """Presses keys."""
+        self._terminal.send(keys)
+
+    def run(self, line: str) -> None:
+        """Types a line and Enter."""
+        self.type(f"{line}\r")
+
+    def interrupt(self) -> None:
+        """Presses Ctrl-C."""
+        self._terminal.sendintr()
+
+    def close(self) -> None:
+        """Ends it as its user does."""
+        self.run("exit")
+        self.expect(pexpect.EOF)
+        self._terminal.close()
+
+
+@pytest.fixture
+def console(kernel_name: str, tmp_path: Path) -> Iterator[Console]:
+    """A console with a kernel of its own."""
+    opened = Console(kernel_name, tmp_path)
+    yield opened
+    opened.close()
+
+
+def test_console(console: Console) -> None:
+    """Cells, results, blocks that go on, errors, questions, interrupts."""
+    console.run("6 * 7")
+    console.expect(r"Out\[.*1.*\]: .*42", r"In \[.*2.*\]: ")
+    console.run("for n in range(2):")
+    console.expect(r"\.\.\.: ")
+    console.run("print('line', n)")
+    console.run("")
+    console.expect("line 0", "line 1", r"In \[.*3.*\]: ")
+    console.run("1 / 0")
+    console.expect("ZeroDivisionError", r"In \[.*4.*\]: ")
+    console.run("print('Hello', input('W' + 'ho? '))")
+    console.expect(r"Who\? ")
+    console.run("Ada")
+    console.expect(r"[\r\n]Hello Ada", r"In \[.*5.*\]: ")
+    console.run("import time; print('armed'); time.sleep(60)")
+    console.expect(r"[^']armed\r")
+    console.interrupt()
+    console.expect("KeyboardInterrupt", r"In \[.*6.*\]: ")
+    console.run("print('after')")
+    console.expect(r"[^']after\r", r"In \[.*7.*\]: ")
+
+
+def test_console_completes(console: Console) -> None:
+    """Tab completes names of the kernel's."""
+    console.run("unmistakable = 'found it'")
+    console.expect(r"In \[.*2.*\]: ")
+    console.type("unmist\t")
+    console.expect("unmistakable")
+    console.run("")
+    console.expect("found it", r"In \[.*3.*\]: ")
+
+
+# ---- qtconsole
+
+
+def test_qtconsole_client(kernel_name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its channels are Qt's, and hear everything."""
+    monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
+    from qtconsole.manager import QtKernelManager
+    from qtpy.QtCore import QCoreApplication, QEventLoop, QTimer
+
+    application = QCoreApplication.instance() or QCoreApplication([])
+    manager = QtKernelManager(kernel_name=kernel_name)
+    manager.start_kernel()
+    client = manager.client()
+    client.start_channels()
+    loop = QEventLoop()
+    texts: list[str] = []
+    replies: dict[str, dict[str, Any]] = {}
+    QTimer.singleShot(30_000, loop.quit)
+
+    def hear(message: dict[str, Any]) -> None:
+        if message["header"]["msg_type"] == "stream":
+            texts.append(message["content"]["text"])
+
+    def answer(_: dict[str, Any]) -> None:
+        client.input("Ada")
+
+    def receive(message: dict[str, Any]) -> None:
+        replies[message["header"]["msg_type"]] = message["content"]
+        if "inspect_reply" in replies:
+            loop.quit()
+
+    client.iopub_channel.message_received.connect(hear)
+    client.stdin_channel.message_received.connect(answer)
+    client.shell_channel.message_received.connect(receive)
+    client.kernel_info()
+    client.execute("print(input('Who? '))", allow_stdin=True)
+    client.complete("impor", 5)
+    client.inspect("len", 3)
+    loop.exec()
+    while not texts and application is not None:
+        application.processEvents()
+    assert "".join(texts) == "Ada\n"
+    assert replies["execute_reply"]["status"] == "ok"
+    assert "import" in replies["complete_reply"]["matches"]
+    assert "len" in replies["inspect_reply"]["data"]["text/plain"]
+    client.stop_channels()
+    manager.shutdown_kernel()
