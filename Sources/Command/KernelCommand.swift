@@ -6,6 +6,7 @@ import KeeperWire
 import KernelRuntime
 import LinuxKit
 import Logging
+import ZeroMQ
 
 /// `husk kernel`: one kernel for a Jupyter client.
 struct KernelCommand: ParsableCommand {
@@ -76,9 +77,23 @@ struct KernelCommand: ParsableCommand {
                 "connection file \(connectionFile): \(SystemError.text(of: error.errno))", status: Failure.usage)
         }
         do {
-            return try ConnectionFile(parsing: bytes)
-        } catch {
+            let connection = try ConnectionFile(parsing: bytes)
+            if let keys = connection.curve { try check(keys) }
+            return connection
+        } catch let error as ConnectionFileError {
             throw Failure("connection file \(connectionFile): \(error)", status: Failure.usage)
+        }
+    }
+
+    /// Clients would wait for ever, without a word, for a kernel whose keys do not belong together.
+    private func check(_ keys: CurveKeys) throws {
+        let fields = CurveKeys.fields
+        guard ZMQCurve.isAvailable else {
+            throw ConnectionFileError(
+                field: fields.secretKey, "asks for encryption, and this libzmq has none; install one with libsodium")
+        }
+        guard try ZMQCurve.publicKey(of: keys.secretKey) == keys.publicKey else {
+            throw ConnectionFileError(field: fields.publicKey, "does not belong to \(fields.secretKey)")
         }
     }
 }

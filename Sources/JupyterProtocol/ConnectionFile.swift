@@ -21,6 +21,8 @@ public struct ConnectionFile: Hashable, Sendable {
     public var signatureScheme: String
     /// The kernelspec's name, if the client wrote it.
     public var kernelName: String
+    /// The keys of encrypted sockets; nil for plain text.
+    public var curve: CurveKeys?
 
     /// Reads a connection file. Ports may be numbers or texts.
     public init(parsing bytes: [UInt8]) throws(ConnectionFileError) {
@@ -57,6 +59,7 @@ public struct ConnectionFile: Hashable, Sendable {
         key = try text("key", default: "")
         signatureScheme = try text("signature_scheme", default: "hmac-sha256")
         kernelName = try text("kernel_name", default: "")
+        curve = try CurveKeys(members: members)
         guard transport == "tcp" || transport == "ipc" else {
             throw ConnectionFileError(field: "transport", "is neither tcp nor ipc")
         }
@@ -73,6 +76,10 @@ public struct ConnectionFile: Hashable, Sendable {
             "signature_scheme": .string(signatureScheme), "kernel_name": .string(kernelName),
         ]
         for socket in Socket.allCases { value[socket.field] = .integer(Int64(ports[socket] ?? 0)) }
+        if let curve {
+            value[CurveKeys.fields.publicKey] = .string(curve.publicKey)
+            value[CurveKeys.fields.secretKey] = .string(curve.secretKey)
+        }
         return value.encodedForNotebook()
     }
 

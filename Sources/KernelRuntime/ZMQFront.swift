@@ -68,6 +68,7 @@ public final class ZMQFront: KernelFront {
             try socket.setLinger(1000)
             try socket.setIPv6(connection.ip.contains(":"))
             try socket.setMaximumFrame(512 << 20)
+            if let keys = connection.curve { try socket.setCurveServer(secretKey: keys.secretKey) }
             if index < listeners.count { try socket.setListener(listeners[index]) }
             try socket.bind(connection.endpoint(name))
         }

@@ -73,6 +73,13 @@ public final class ZMQSocket {
     /// The identity that a router at the other end sees.
     public func setIdentity(_ identity: [UInt8]) throws(ZMQError) { try set(ZMQ_ROUTING_ID, bytes: identity) }
 
+    /// Accepts only peers that know the public key of this secret one, in Z85, and encrypts what they say
+    /// (zmq_curve(7)). Before the bind.
+    public func setCurveServer(secretKey: String) throws(ZMQError) {
+        try set(ZMQ_CURVE_SERVER, Int32(1))
+        try set(ZMQ_CURVE_SECRETKEY, bytes: Array(secretKey.utf8))
+    }
+
     private func set<Value: BitwiseCopyable>(_ option: Int32, _ value: Value) throws(ZMQError) {
         let outcome = withUnsafeBytes(of: value) { zmq_setsockopt(raw, option, $0.baseAddress, $0.count) }
         guard outcome == 0 else { throw ZMQError("zmq_setsockopt(\(option))") }

@@ -11,7 +11,7 @@ import pytest
 
 from conftest import StartKernel
 from peers.husk import Husk, one_line
-from peers.kernel import Kernel, connection_info
+from peers.kernel import Kernel, connection_info, curve_keys
 from peers.wire import DELIMITER, Client
 
 pytestmark = pytest.mark.husk
@@ -73,6 +73,34 @@ def test_wrong_field(husk: Husk, tmp_path: Path, field: str, value: object) -> N
     file = tmp_path / "connection.json"
     file.write_text(json.dumps(connection))
     assert field in refused(husk, file)
+
+
+PAIR = curve_keys()
+PUBLIC, SECRET = ({field: key} for field, key in PAIR.items())
+OTHER = {"curve_publickey": curve_keys()["curve_publickey"]}
+CURVE: dict[str, tuple[str, dict[str, Any]]] = {
+    "no public key": ("curve_publickey", SECRET),
+    "no secret key": ("curve_secretkey", PUBLIC),
+    "a null": ("curve_secretkey", PUBLIC | {"curve_secretkey": None}),
+    "a short key": ("curve_secretkey", PUBLIC | {"curve_secretkey": "x" * 39}),
+    "a long key": ("curve_publickey", SECRET | {"curve_publickey": "x" * 41}),
+    "another alphabet": ("curve_secretkey", PUBLIC | {"curve_secretkey": "ü" * 20}),
+    "a space": ("curve_publickey", SECRET | {"curve_publickey": " " * 40}),
+    "a group over 32 bits": ("curve_publickey", SECRET | {"curve_publickey": "#" * 40}),
+    "a number": ("curve_publickey", SECRET | {"curve_publickey": 5}),
+    "keys of two pairs": ("curve_publickey", SECRET | OTHER),
+}
+
+
+@pytest.mark.parametrize(("field", "keys"), CURVE.values(), ids=CURVE.keys())
+def test_wrong_curve_keys(husk: Husk, tmp_path: Path, field: str, keys: dict[str, Any]) -> None:
+    """The field is named, and no secret key is shown."""
+    file = tmp_path / "connection.json"
+    file.write_text(json.dumps(connection_info() | keys))
+    line = refused(husk, file)
+    assert f": {field} " in line
+    assert SECRET["curve_secretkey"] not in line
+    assert "x" * 39 not in line
 
 
 @pytest.mark.parametrize("field", ["shell_port", "iopub_port", "hb_port"])

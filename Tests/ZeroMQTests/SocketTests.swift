@@ -36,6 +36,15 @@ struct SocketTests {
         withExtendedLifetime(listener) {}
     }
 
+    @Test("A public key is computed from a secret one: the pair of zmq_curve_keypair(3)")
+    func curveKeys() throws {
+        #expect(ZMQCurve.isAvailable)
+        #expect(
+            try ZMQCurve.publicKey(of: "D:)Q[IlAW!ahhC2ac:9*A}h:p?([4%wOTJ%JR%cs")
+                == "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID")
+        #expect(throws: ZMQError.self) { try ZMQCurve.publicKey(of: "x") }
+    }
+
     @Test("A full subscriber makes a send fail instead of losing the message")
     func noDrop() throws {
         let context = try ZMQContext()

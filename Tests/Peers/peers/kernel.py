@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import zmq
+
 from peers.husk import Husk
 from peers.wire import Client
 
@@ -35,6 +37,12 @@ def connection_info() -> dict[str, Any]:
         "signature_scheme": "hmac-sha256",
         "kernel_name": "",
     }
+
+
+def curve_keys() -> dict[str, str]:
+    """The fields of a connection file that ask for encrypted sockets."""
+    public, secret = zmq.curve_keypair()
+    return {"curve_publickey": public.decode(), "curve_secretkey": secret.decode()}
 
 
 class Kernel:

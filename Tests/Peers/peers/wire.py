@@ -117,6 +117,9 @@ class Client:
                 socket.identity = self.session.encode()
             if kind == zmq.SUB:
                 socket.subscribe(b"")
+            if "curve_publickey" in connection:
+                socket.curve_publickey, socket.curve_secretkey = zmq.curve_keypair()
+                socket.curve_serverkey = connection["curve_publickey"].encode()
             ip, port = connection["ip"], connection[f"{channel}_port"]
             separator = ":" if connection["transport"] == "tcp" else "-"
             socket.connect(f"{connection['transport']}://{ip}{separator}{port}")
