@@ -20,7 +20,9 @@ enum Files {
     /// Writes a file whole or not at all: a new file takes the old one's place.
     static func write(_ bytes: [UInt8], to path: String, mode: UInt32 = 0o644) throws(SystemError) {
         let temporary = "\(path).husk-\(getpid())"
-        let raw = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
+        // Nobody else's file: it would be theirs to read.
+        unlink(temporary)
+        let raw = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
         guard raw >= 0 else { throw SystemError("open", errno, on: path) }
         let file = OwnedDescriptor(adopting: raw)
         var offset = 0
@@ -29,12 +31,17 @@ enum Files {
                 source.baseAddress.map { Glibc.write(file.number, $0 + offset, bytes.count - offset) } ?? 0
             }
             guard count > 0 else {
+                let code = errno
                 unlink(temporary)
-                throw SystemError("write", errno, on: path)
+                throw SystemError("write", code, on: path)
             }
             offset += count
         }
-        guard rename(temporary, path) == 0 else { throw SystemError("rename", errno, on: path) }
+        guard rename(temporary, path) == 0 else {
+            let code = errno
+            unlink(temporary)
+            throw SystemError("rename", code, on: path)
+        }
     }
 
     static func makeDirectories(_ path: String) throws(SystemError) {
@@ -49,6 +56,12 @@ enum Files {
     static func isDirectory(_ path: String) -> Bool {
         var status = stat()
         return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
+
+    /// Whether there is a file that another one can take the place of, and no pipe or device.
+    static func isRegular(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
     }
 
     /// The path without links; nil when there is nothing.

@@ -113,9 +113,16 @@ struct KernelProcess {
         let signals = try SignalSource([SIGINT, SIGTERM, SIGHUP])
         signal(SIGPIPE, SIG_IGN)
         let loop = try EventLoop()
+        var connection = connection
         var listeners: [OwnedDescriptorBox] = []
-        // Ports before anything else: a port in use is the client's mistake and costs no sandbox.
-        if !attach, connection.transport == "tcp" { listeners = try listen() }
+        if attach {
+            try checkPorts()
+        } else {
+            let taken = try KernelPorts(of: connection, file: file)
+            try taken.announce()
+            (connection, listeners) = (taken.connection, taken.listeners)
+        }
+        let ports = connection.portMembers
         let place = KernelServer.Place(state: options.stateDirectory, kernel: kernelName)
         let installation = try Installation.current()
         let keeper = try KeeperConnection(state: place.state, program: installation.keeper)
@@ -194,28 +201,12 @@ struct KernelProcess {
             }.joined()
     }
 
-    private var ports: JSONValue {
-        var answer: [String: JSONValue] = [:]
-        for (socket, port) in connection.ports { answer[socket.field] = .integer(Int64(port)) }
-        return .object(answer)
-    }
-
-    private func listen() throws -> [OwnedDescriptorBox] {
-        var listeners: [OwnedDescriptorBox] = []
-        for socket in ConnectionFile.Socket.allCases {
-            guard let port = connection.ports[socket], port != 0 else {
-                throw Failure(
-                    "connection file \(file): \(socket.field) is 0, and nobody could learn which port was chosen",
-                    status: Failure.usage)
-            }
-            do throws(SystemError) {
-                listeners.append(OwnedDescriptorBox(try TCPListener.listen(address: connection.ip, port: port)))
-            } catch {
-                let field = error.operation == "getaddrinfo" || error.errno == EADDRNOTAVAIL ? "ip" : socket.field
-                throw Failure("connection file \(file): \(field): \(error)", status: Failure.usage)
-            }
-        }
-        return listeners
+    /// A kernel that is taken over has its ports; its clients could not learn them from such a file.
+    private func checkPorts() throws {
+        guard let socket = connection.firstOpenPort else { return }
+        throw Failure(
+            "connection file \(file): \(socket.field) is 0; --attach needs the file that the kernel has written",
+            status: Failure.usage)
     }
 }
 

@@ -23,6 +23,8 @@ public struct ConnectionFile: Hashable, Sendable {
     public var kernelName: String
     /// The keys of encrypted sockets; nil for plain text.
     public var curve: CurveKeys?
+    /// Members that mean nothing to a kernel, such as `jupyter_session`; clients get them back.
+    private var others: [String: JSONValue] = [:]
 
     /// Reads a connection file. Ports may be numbers or texts.
     public init(parsing bytes: [UInt8]) throws(ConnectionFileError) {
@@ -67,20 +69,35 @@ public struct ConnectionFile: Hashable, Sendable {
         guard SigningKey(scheme: signatureScheme, key: key) != nil else {
             throw ConnectionFileError(field: "signature_scheme", "is neither hmac-sha256 nor hmac-sha512")
         }
+        let known = self.members
+        others = members.filter { known[$0.key] == nil }
     }
+
+    /// The ports alone, by their names in the file.
+    public var portMembers: JSONValue {
+        .object([String: JSONValue](uniqueKeysWithValues: ports.map { ($0.field, .integer(Int64($1))) }))
+    }
+
+    /// The first of the sockets whose port the kernel chooses; nil when all are given.
+    public var firstOpenPort: Socket? { Socket.allCases.first { (ports[$0] ?? 0) == 0 } }
 
     /// The file's bytes, as Jupyter's clients write and read them.
     public func encoded() -> [UInt8] {
-        var value: JSONValue = [
+        JSONValue.object(others.merging(members) { _, known in known }).encodedForNotebook()
+    }
+
+    /// What this type knows of the file.
+    private var members: [String: JSONValue] {
+        var members: [String: JSONValue] = portMembers.objectValue ?? [:]
+        members.merge([
             "ip": .string(ip), "transport": .string(transport), "key": .string(key),
             "signature_scheme": .string(signatureScheme), "kernel_name": .string(kernelName),
-        ]
-        for socket in Socket.allCases { value[socket.field] = .integer(Int64(ports[socket] ?? 0)) }
+        ]) { _, last in last }
         if let curve {
-            value[CurveKeys.fields.publicKey] = .string(curve.publicKey)
-            value[CurveKeys.fields.secretKey] = .string(curve.secretKey)
+            members[CurveKeys.fields.publicKey] = .string(curve.publicKey)
+            members[CurveKeys.fields.secretKey] = .string(curve.secretKey)
         }
-        return value.encodedForNotebook()
+        return members
     }
 
     /// The endpoint of a socket for libzmq, with its port.

@@ -3,7 +3,8 @@ import Glibc
 
 /// A listening TCP socket of our own making, so that its descriptor can outlive the process that serves it.
 public enum TCPListener {
-    /// Listens on a numeric address, a name, or `*` for every IPv4 address.
+    /// Listens on a numeric address, a name, or `*` for every IPv4 address; on the port that the
+    /// system picks for 0.
     public static func listen(address: String, port: Int, backlog: Int32 = 128) throws(SystemError) -> OwnedDescriptor {
         var hints = addrinfo()
         hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV
@@ -22,5 +23,19 @@ public enum TCPListener {
             "bind", bind(socket.number, first.pointee.ai_addr, first.pointee.ai_addrlen), on: "\(address):\(port)")
         try SystemError.checkErrno("listen", Glibc.listen(socket.number, backlog), on: "\(address):\(port)")
         return socket
+    }
+
+    /// The port that a listening socket has: the system's choice where `listen` was given 0.
+    public static func port(of listener: borrowing OwnedDescriptor) throws(SystemError) -> Int {
+        var storage = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let number = listener.number
+        let outcome = withUnsafeMutablePointer(to: &storage) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(number, $0, &length) }
+        }
+        try SystemError.checkErrno("getsockname", outcome)
+        // Both families have the port at the same place.
+        let port = withUnsafeBytes(of: storage) { $0.load(fromByteOffset: 2, as: UInt16.self) }
+        return Int(UInt16(bigEndian: port))
     }
 }

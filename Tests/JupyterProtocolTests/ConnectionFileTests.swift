@@ -48,4 +48,17 @@ struct ConnectionFileTests {
             : [changed: value, other: .string(good)]
         #expect { _ = try parse(change) } throws: { ($0 as? ConnectionFileError)?.field == field }
     }
+
+    @Test("A port of 0 is the kernel's to choose; what is not known is written back")
+    func openPorts() throws {
+        var file = try parse(["stdin_port": 0, "jupyter_session": "a.ipynb"])
+        #expect(file.firstOpenPort == .stdin)
+        file.ports[.stdin] = 9
+        #expect(file.firstOpenPort == nil)
+        #expect(file.portMembers["stdin_port"] == 9)
+        let written = try JSONValue(parsing: file.encoded())
+        #expect(written["jupyter_session"] == "a.ipynb")
+        #expect(written["stdin_port"] == 9)
+        #expect(try ConnectionFile(parsing: file.encoded()) == file)
+    }
 }

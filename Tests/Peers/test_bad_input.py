@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +56,6 @@ FIELDS: list[tuple[str, Any]] = [
     ("hb_port", "many"),
     ("control_port", -1),
     ("stdin_port", 70_000),
-    ("shell_port", 0),
     ("ip", 5),
     ("ip", "no.such.host.invalid"),
     ("key", None),
@@ -101,6 +102,38 @@ def test_wrong_curve_keys(husk: Husk, tmp_path: Path, field: str, keys: dict[str
     assert f": {field} " in line
     assert SECRET["curve_secretkey"] not in line
     assert "x" * 39 not in line
+
+
+def test_port_that_nobody_could_learn(husk: Husk, tmp_path: Path) -> None:
+    """A pipe is read once: the kernel cannot write into it which port it has chosen."""
+    file = tmp_path / "connection.json"
+    os.mkfifo(file)
+    text = json.dumps(connection_info() | {"control_port": 0})
+    writer = threading.Thread(target=file.write_text, args=(text,))
+    writer.start()
+    assert "control_port is 0" in refused(husk, file)
+    writer.join()
+    assert [*tmp_path.iterdir()] == [file]
+
+
+def test_file_that_cannot_be_written_anew(husk: Husk, tmp_path: Path) -> None:
+    """The reason is told, and the file is left as it was."""
+    # There is no room in its folder for the longer name that a new file has at first.
+    file = tmp_path / ("n" * 250 + ".json")
+    text = json.dumps(connection_info() | {"hb_port": 0})
+    file.write_text(text)
+    line = refused(husk, file)
+    assert "hb_port is 0" in line
+    assert "File name too long" in line
+    assert file.read_text() == text
+    assert [*tmp_path.iterdir()] == [file]
+
+
+def test_port_0_of_a_kernel_that_runs(husk: Husk, tmp_path: Path) -> None:
+    """A server that takes a kernel over does not choose."""
+    file = tmp_path / "connection.json"
+    file.write_text(json.dumps(connection_info() | {"shell_port": 0}))
+    assert "shell_port is 0; --attach" in refused(husk, file, "--attach")
 
 
 @pytest.mark.parametrize("field", ["shell_port", "iopub_port", "hb_port"])

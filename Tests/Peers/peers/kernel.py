@@ -16,6 +16,7 @@ from typing import Any
 import zmq
 
 from peers.husk import Husk
+from peers.waiting import wait_until
 from peers.wire import Client
 
 CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
@@ -88,6 +89,17 @@ class Kernel:
     def restart_server(self, *options: str) -> None:
         """Starts the server again on the same connection file, with more options."""
         self.process = self._spawn([*self.command, *options])
+
+    def learn_ports(self, timeout: float = 10) -> None:
+        """Waits until the connection file has every port, as clients do that leave the choice."""
+
+        def are_known() -> bool:
+            self.connection = json.loads(self.file.read_text())
+            known = all(self.connection.get(f"{channel}_port") for channel in CHANNELS)
+            return known or self.process.poll() is not None
+
+        wait_until(are_known, timeout, "ports in the connection file")
+        assert self.process.poll() is None, self.stderr
 
     @property
     def stderr(self) -> str:

@@ -1,0 +1,70 @@
+import Glibc
+import JupyterProtocol
+import LinuxKit
+
+/// The ports of a new kernel: what its connection file says, and for 0 what the system picks.
+///
+/// They are taken before anything else happens: a port in use is the client's mistake and costs no sandbox.
+struct KernelPorts {
+    /// What the file said, with every port known.
+    let connection: ConnectionFile
+    /// A listening socket for each of `ConnectionFile.Socket.allCases`; none with ipc, which has no ports to lose.
+    let listeners: [OwnedDescriptorBox]
+
+    private let file: String
+    private let firstChosen: ConnectionFile.Socket?
+
+    /// Takes the ports. Throws a `Failure` that names the field of the port that cannot be had.
+    init(of wanted: ConnectionFile, file: String) throws {
+        self.file = file
+        firstChosen = wanted.firstOpenPort
+        if firstChosen != nil, !Files.isRegular(file) {
+            throw KernelPorts.unwritable(file, firstChosen, "it is no ordinary file")
+        }
+        var connection = wanted
+        var listening: [ConnectionFile.Socket: OwnedDescriptorBox] = [:]
+        // Those that are given first, so that the system does not pick one of them.
+        let sockets = ConnectionFile.Socket.allCases
+        for socket in sockets.filter({ wanted.ports[$0] != 0 }) + sockets.filter({ wanted.ports[$0] == 0 }) {
+            let port = wanted.ports[socket] ?? 0
+            if connection.transport == "ipc" {
+                if port == 0 { connection.ports[socket] = KernelPorts.freeNumber(connection) }
+                continue
+            }
+            do throws(SystemError) {
+                let listener = try TCPListener.listen(address: connection.ip, port: port)
+                connection.ports[socket] = try TCPListener.port(of: listener)
+                listening[socket] = OwnedDescriptorBox(listener)
+            } catch {
+                let field = error.operation == "getaddrinfo" || error.errno == EADDRNOTAVAIL ? "ip" : socket.field
+                throw Failure("connection file \(file): \(field): \(error)", status: Failure.usage)
+            }
+        }
+        self.connection = connection
+        listeners = sockets.compactMap { listening[$0] }
+    }
+
+    /// Writes the ports that were chosen into the connection file, for its owner alone, as ipykernel does: who waits
+    /// for them reads the old file or the new one, and nothing between.
+    func announce() throws {
+        guard firstChosen != nil else { return }
+        do {
+            try Files.write(connection.encoded(), to: Files.resolved(file) ?? file, mode: 0o600)
+        } catch {
+            throw KernelPorts.unwritable(file, firstChosen, SystemError.text(of: error.errno))
+        }
+    }
+
+    private static func unwritable(_ file: String, _ socket: ConnectionFile.Socket?, _ reason: String) -> Failure {
+        Failure(
+            "connection file \(file): \(socket?.field ?? "a port") is 0, and nobody could learn which port was chosen:"
+                + " the file cannot be written anew: \(reason)", status: Failure.usage)
+    }
+
+    /// The first number whose socket file does not exist, which is how ipykernel and jupyter_client choose.
+    private static func freeNumber(_ connection: ConnectionFile) -> Int {
+        var number = 1
+        while connection.ports.values.contains(number) || Files.exists("\(connection.ip)-\(number)") { number += 1 }
+        return number
+    }
+}
