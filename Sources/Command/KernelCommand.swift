@@ -113,13 +113,15 @@ struct KernelProcess {
         let signals = try SignalSource([SIGINT, SIGTERM, SIGHUP])
         signal(SIGPIPE, SIG_IGN)
         let loop = try EventLoop()
+        guard let key = SigningKey(scheme: connection.signatureScheme, key: connection.key) else { return }
         var connection = connection
         var listeners: [OwnedDescriptorBox] = []
         if attach {
             try checkPorts()
         } else {
             let taken = try KernelPorts(of: connection, file: file)
-            try taken.announce()
+            try taken.register(key: key, signals: signals, loop: loop)
+            try taken.write()
             (connection, listeners) = (taken.connection, taken.listeners)
         }
         let ports = connection.portMembers
@@ -142,7 +144,6 @@ struct KernelProcess {
                 starting: order, in: place, ports: ports, history: history, keeper: keeper, loop: loop)
             if lease == .durable { try kernel.depositListeners(listeners.map { $0.descriptor.number }) }
         }
-        guard let key = SigningKey(scheme: connection.signatureScheme, key: connection.key) else { return }
         let copies = try listeners.map { try $0.descriptor.duplicate().release() }
         let front: ZMQFront
         do {
@@ -193,6 +194,8 @@ struct KernelProcess {
     private var kernelName: String {
         var hash = SHA256()
         hash.update(data: Array("husk kernel \(connection.key)".utf8))
+        // A launcher may have one key for all the kernels that it registers.
+        if let id = connection.registration?.kernelID { hash.update(data: Array(" \(id)".utf8)) }
         if connection.key.isEmpty { hash.update(data: Array(Files.absolute(file).utf8)) }
         return "k"
             + hash.finalize().prefix(10).map { byte in
@@ -205,7 +208,7 @@ struct KernelProcess {
     private func checkPorts() throws {
         guard let socket = connection.firstOpenPort else { return }
         throw Failure(
-            "connection file \(file): \(socket.field) is 0; --attach needs the file that the kernel has written",
+            "connection file \(file): \(socket.field) is 0 or missing; --attach needs the file that the kernel has written",
             status: Failure.usage)
     }
 }

@@ -1,4 +1,6 @@
 /// What a client tells a kernel of where to meet (Jupyter client, "Connection files").
+///
+/// A registration file is one too: its ports are 0 until the kernel has chosen them.
 public struct ConnectionFile: Hashable, Sendable {
     /// The five sockets.
     public enum Socket: String, CaseIterable, Sendable {
@@ -23,7 +25,9 @@ public struct ConnectionFile: Hashable, Sendable {
     public var kernelName: String
     /// The keys of encrypted sockets; nil for plain text.
     public var curve: CurveKeys?
-    /// Members that mean nothing to a kernel, such as `jupyter_session`; clients get them back.
+    /// Where the ports are to be told that the kernel chooses; nil when nobody waits for them.
+    public let registration: Registration?
+    /// Members that this type does not change, such as the registration's, or that mean nothing to it, such as `jupyter_session`; clients get them back.
     private var others: [String: JSONValue] = [:]
 
     /// Reads a connection file. Ports may be numbers or texts.
@@ -38,9 +42,11 @@ public struct ConnectionFile: Hashable, Sendable {
             guard let text = member.stringValue else { throw ConnectionFileError(field: name, "is not a text") }
             return text
         }
+        registration = try Registration(members: members)
         var ports: [Socket: Int] = [:]
         for socket in Socket.allCases {
-            guard let member = members[socket.field] else {
+            // A registration file has ports only after it has been used.
+            guard let member = members[socket.field] ?? registration.map({ _ in 0 }) else {
                 throw ConnectionFileError(field: socket.field, "is missing")
             }
             guard let port = member.integerValue.map(Int.init) ?? member.stringValue.flatMap({ Int($0) }),
@@ -52,7 +58,8 @@ public struct ConnectionFile: Hashable, Sendable {
             ports[socket] = port
         }
         self.ports = ports
-        ip = try text("ip", default: "127.0.0.1")
+        // A launcher learns ports alone; the one address that it is sure to know is its own.
+        ip = try text("ip", default: registration?.ip ?? "127.0.0.1")
         transport = try text("transport", default: "tcp")
         // Whoever wants a kernel that obeys anybody has to say so.
         guard value["key"] != nil else {
@@ -101,8 +108,14 @@ public struct ConnectionFile: Hashable, Sendable {
     }
 
     /// The endpoint of a socket for libzmq, with its port.
-    public func endpoint(_ socket: Socket) -> String {
-        let port = ports[socket] ?? 0
+    public func endpoint(_ socket: Socket) -> String { endpoint(ip: ip, port: ports[socket] ?? 0) }
+
+    /// The endpoint of the launcher's socket, for libzmq.
+    public func endpoint(_ registration: Registration) -> String {
+        endpoint(ip: registration.ip, port: registration.port)
+    }
+
+    private func endpoint(ip: String, port: Int) -> String {
         if transport == "ipc" { return "ipc://\(ip)-\(port)" }
         return "tcp://\(ip.contains(":") ? "[\(ip)]" : ip):\(port)"
     }

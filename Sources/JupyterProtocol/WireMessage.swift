@@ -17,7 +17,7 @@ public struct WireMessage: Hashable, Sendable {
     /// The signature that came with it; empty for one that is made here.
     public private(set) var signature: [UInt8] = []
 
-    private static let delimiter = Array("<IDS|MSG>".utf8)
+    static let delimiter = Array("<IDS|MSG>".utf8)
 
     /// Makes a message to send.
     public init(
