@@ -88,7 +88,7 @@ def test_plain_clients_get_nothing(start_kernel: StartKernel, base: Path, transp
     kernel = start_kernel(connection=connection)
     client = kernel.client(ready=transport == "tcp")
     if transport == "ipc":
-        client.reply(client.send("shell", "kernel_info_request"))
+        client.wait_for("iopub", lambda m: m.type == "iopub_welcome", 10, "welcome")
     with Client(without_keys(connection)) as plain:
         plain.send("shell", "execute_request", {"code": "planted = 1"})
         plain.send("control", "shutdown_request", {"restart": False})
@@ -133,6 +133,7 @@ def test_take_over(husk: Husk, base: Path, tmp_path: Path) -> None:
         kernel.restart_server("--attach")
         assert kernel.client().run_ok("print(kept + 1)").stdout == "42\n"
         # The first client's sockets come back by themselves.
+        client.wait_for("iopub", lambda m: m.type == "iopub_welcome", 10, "welcome")
         assert client.run_ok("print(kept)").stdout == "41\n"
         secret = connection["curve_secretkey"].encode()
         assert secret.decode() not in kernel.stderr

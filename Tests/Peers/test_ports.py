@@ -130,6 +130,8 @@ def test_take_over(husk: Husk, tmp_path: Path) -> None:
         kernel.wait()
         kernel.restart_server("--attach")
         assert kernel.client().run_ok("print(kept + 1)").stdout == "42\n"
+        # The first client's sockets come back by themselves.
+        client.wait_for("iopub", lambda m: m.type == "iopub_welcome", 10, "welcome")
         assert client.run_ok("print(kept)").stdout == "41\n"
         assert json.loads(kernel.file.read_text()) == before
 

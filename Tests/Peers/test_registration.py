@@ -139,7 +139,7 @@ def test_socket_files(start_kernel: StartKernel, base: Path) -> None:
         ports = launcher.register()
         kernel.connection = connection(launcher, ports, transport="ipc", ip=prefix)
         client = kernel.client(ready=False)
-        client.reply(client.send("shell", "kernel_info_request"))
+        client.wait_for("iopub", lambda m: m.type == "iopub_welcome", 10, "welcome")
         assert client.run_ok("print('heard')").stdout == "heard\n"
 
 
