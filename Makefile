@@ -20,12 +20,42 @@ HUSK := .build/release/husk
 PACKAGES := ca-certificates libc6-dev libpython3-dev libseccomp-dev libsqlite3-dev libstdc++-12-dev libzmq3-dev pkg-config \
     python3 python3-venv uidmap
 
+# What the tests need beside that: a browser for JupyterLab, and what Qt's programs link.
+TEST_PACKAGES := chromium fonts-dejavu-core libdbus-1-3 libegl1 libgl1 libxkbcommon0
+
+# Where the pictures of JupyterLab go.
+export HUSK_ARTIFACTS ?= $(CURDIR)/.cache/pictures
+
 BUILD := swift build -c release --static-swift-stdlib
 # Present while this run has installed something.
 INSTALLED := .cache/installed
 RUFF := $(VENV_TEST)/bin/ruff
 PYTHON_SOURCES := Kernels Tests
 SWIFT_SOURCES := Sources Tests Package.swift
+
+define install_packages
+	missing=()
+	for package in $(1); do
+	    state=$$(dpkg-query --show --showformat='$${db:Status-Status}' "$$package" 2>/dev/null || true)
+	    if [ "$$state" != installed ]; then missing+=("$$package"); fi
+	done
+	if [ $${#missing[@]} -eq 0 ]; then
+	    exit 0
+	fi
+	mkdir -p $(dir $(INSTALLED)) && touch $(INSTALLED)
+	as_root=
+	if [ "$$(id -u)" -ne 0 ]; then
+	    if ! command -v sudo >/dev/null; then
+	        echo "Husk needs Debian packages that only root can install: $${missing[*]}" >&2
+	        exit 1
+	    fi
+	    as_root="sudo --preserve-env=DEBIAN_FRONTEND"
+	fi
+	export DEBIAN_FRONTEND=noninteractive
+	echo "==> Installing Debian packages: $${missing[*]}"
+	$$as_root apt-get update -qq
+	$$as_root apt-get install -qq -y --no-install-recommends "$${missing[@]}" >/dev/null
+endef
 
 # Virtual environments hold the checksum of the requirements they were made from, so that a change installs again
 # and a fresh checkout's time stamps do not.
@@ -41,7 +71,7 @@ define make_environment
 endef
 
 .PHONY: help demo test build lint format bench soak install clean
-.PHONY: packages environment test-environment second-environment bench-environment report
+.PHONY: packages test-packages environment test-environment second-environment bench-environment report
 .PHONY: lint-swift lint-python test-swift test-kernels test-peers
 
 help: ## Says what each target does
@@ -53,7 +83,7 @@ demo: packages environment report build
 	@exec $(HUSK) run Notebooks/tour.ipynb --python $(VENV)/bin/python3
 
 test: ## Installs what the tests need, then lints and runs every test
-test: packages environment test-environment second-environment report
+test: packages test-packages environment test-environment second-environment report
 	@$(MAKE) lint
 	$(MAKE) build
 	$(MAKE) test-swift
@@ -79,7 +109,7 @@ bench: build bench-environment
 	@$(VENV_BENCH)/bin/python3 Tests/Peers/bench.py python3 xpython husk-python
 
 soak: ## Repeats the tests of durability and clean-up: make soak ROUNDS=20
-soak: build test-environment
+soak: build test-packages test-environment
 	@for round in $$(seq $${ROUNDS:-10}); do
 	    echo "==> Round $$round"
 	    HUSK_TEST_SEED=$$round $(VENV_TEST)/bin/python3 -m pytest -q -p no:cacheprovider \
@@ -98,27 +128,10 @@ clean: ## Removes everything that was built or installed here
 # ---- Set-up
 
 packages:
-	@missing=()
-	for package in $(PACKAGES); do
-	    state=$$(dpkg-query --show --showformat='$${db:Status-Status}' "$$package" 2>/dev/null || true)
-	    if [ "$$state" != installed ]; then missing+=("$$package"); fi
-	done
-	if [ $${#missing[@]} -eq 0 ]; then
-	    exit 0
-	fi
-	mkdir -p $(dir $(INSTALLED)) && touch $(INSTALLED)
-	as_root=
-	if [ "$$(id -u)" -ne 0 ]; then
-	    if ! command -v sudo >/dev/null; then
-	        echo "Husk needs Debian packages that only root can install: $${missing[*]}" >&2
-	        exit 1
-	    fi
-	    as_root="sudo --preserve-env=DEBIAN_FRONTEND"
-	fi
-	export DEBIAN_FRONTEND=noninteractive
-	echo "==> Installing Debian packages: $${missing[*]}"
-	$$as_root apt-get update -qq
-	$$as_root apt-get install -qq -y --no-install-recommends "$${missing[@]}" >/dev/null
+	@$(call install_packages,$(PACKAGES))
+
+test-packages: packages
+	@$(call install_packages,$(TEST_PACKAGES))
 
 environment: packages
 	@$(call make_environment,$(VENV),$(PYTHON),IPython and the scientific stack,Kernels/python/requirements.txt)
@@ -162,6 +175,6 @@ test-kernels: test-environment
 	@echo "==> Testing the Python side of the kernel"
 	$(VENV_TEST)/bin/python3 -m pytest -q -p no:cacheprovider Kernels/python/tests
 
-test-peers: test-environment second-environment
+test-peers: test-packages test-environment second-environment
 	@echo "==> Testing against real clients"
 	$(VENV_TEST)/bin/python3 -m pytest -q -p no:cacheprovider Tests/Peers

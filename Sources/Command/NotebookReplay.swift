@@ -29,6 +29,10 @@ final class NotebookReplay: KernelFront {
     private var pending: ArraySlice<Int>
     private var current: Int?
     private var collector = OutputCollector()
+    /// Those of finished cells whose displays later cells may change.
+    private var earlier: [Int: OutputCollector] = [:]
+    /// The outputs that the cells had.
+    private let stored: [[JSONValue]]
     private var began = ContinuousClock.now
     private let start = ContinuousClock.now
     private var status = ""
@@ -44,6 +48,7 @@ final class NotebookReplay: KernelFront {
         notebook: Notebook, name: String, check: Bool, allowErrors: Bool, timeout: Duration?, printer: CellPrinter
     ) {
         self.notebook = notebook
+        stored = notebook.cells.map(\.outputs)
         self.name = name
         self.check = check
         self.allowErrors = allowErrors
@@ -111,6 +116,7 @@ final class NotebookReplay: KernelFront {
             if results.isEmpty { throw Failure("\(death)") }
             StandardError.line("husk run: \(death)")
         }
+        for index in earlier.keys.sorted() { compare(index) }
         printer.end(
             ran: results.filter { $0.outcome != .skipped }.count,
             failed: results.filter { ![.ok, .skipped].contains($0.outcome) }.count,
@@ -183,22 +189,29 @@ final class NotebookReplay: KernelFront {
             seconds: NotebookReplay.seconds(began.duration(to: .now)))
         if hasTimedOut, forced == nil { result.outcome = .timeout }
         if result.outcome == .error, cell.tags.contains("raises-exception") { result.outcome = .ok }
-        let ranToTheEnd = result.outcome == .ok || (result.outcome == .error && allowErrors)
-        if check, ranToTheEnd, cell.tags.isDisjoint(with: OutputComparison.ignoringTags),
-            let difference = OutputComparison.difference(stored: cell.outputs, new: collector.outputs)
-        {
-            result.outcome = .differs
-            result.difference = difference
-            printer.difference(index, difference)
-        } else if allowErrors, result.outcome == .error {
-            result.outcome = .ok
-        }
+        let comparesNow = result.outcome == .ok || (result.outcome == .error && allowErrors)
+        if result.outcome == .error, allowErrors { result.outcome = .ok }
         results.append(result)
+        if comparesNow {
+            if collector.hasDisplays { earlier[index] = collector } else { compare(index) }
+        }
         if [.error, .timeout, .dead].contains(result.outcome) {
             printer.failure(index, result.outcome.rawValue)
             return stop()
         }
         loop?.after(.zero) { [unowned self] in next() }
+    }
+
+    /// Compares the outputs of a cell that ran to its end with those that it had.
+    private func compare(_ index: Int) {
+        let cell = notebook.cells[index]
+        guard check, cell.tags.isDisjoint(with: OutputComparison.ignoringTags),
+            let difference = OutputComparison.difference(stored: stored[index], new: cell.outputs),
+            let position = results.firstIndex(where: { $0.index == index })
+        else { return }
+        results[position].outcome = .differs
+        results[position].difference = difference
+        printer.difference(index, difference)
     }
 
     private func stop() {
@@ -218,6 +231,11 @@ final class NotebookReplay: KernelFront {
         if message.type == "status" {
             if content["execution_state"] == "idle", message.parentHeader == header, !status.isEmpty { finish() }
             return true
+        }
+        if message.type == "update_display_data" || message.type == "display_data" {
+            for index in earlier.keys where earlier[index]?.updateDisplay(content) ?? false {
+                notebook.cells[index].outputs = earlier[index]?.outputs ?? []
+            }
         }
         guard current != nil else { return true }
         if message.type == "execute_input" { executionCount = content["execution_count"]?.integerValue }

@@ -19,6 +19,9 @@ public struct OutputCollector: Sendable {
         return finished + [["output_type": "stream", "name": .string(stream.name), "text": .string(stream.text)]]
     }
 
+    /// Whether a later cell may change what is shown here.
+    public var hasDisplays: Bool { !displays.isEmpty }
+
     /// Takes one event of iopub; types that are no output change nothing.
     public mutating func add(type: String, content: JSONValue) {
         switch type {

@@ -360,3 +360,22 @@ def test_parameters_without_a_place(husk: Husk, tmp_path: Path) -> None:
     done = run(husk, path, "-p", "not a name", "1")
     assert done.returncode == 2
     assert "NAME" in one_line(done.stderr)
+
+
+def test_display_of_an_earlier_cell(husk: Husk, tmp_path: Path) -> None:
+    """What a later cell makes of it is what is stored and compared."""
+    path = write(
+        tmp_path / "book.ipynb",
+        "handle = display('not yet', display_id=True)",
+        "handle.update('done')",
+    )
+    written = tmp_path / "written.ipynb"
+    assert run(husk, path, "--output", written).returncode == 0
+    assert nbformat.read(written, 4).cells[0].outputs[0].data["text/plain"] == "'done'"
+    assert run(husk, written, "--check").returncode == 0
+    book = nbformat.read(written, 4)
+    book.cells[0].outputs[0].data["text/plain"] = "'not yet'"
+    nbformat.write(book, written)
+    done = run(husk, written, "--check", "--json")
+    assert done.returncode == 1
+    assert [cell["status"] for cell in summary(done)["cells"]] == ["differs", "ok"]
