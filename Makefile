@@ -24,7 +24,7 @@ PACKAGES := ca-certificates libc6-dev libpython3-dev libseccomp-dev libsqlite3-d
 TEST_PACKAGES := chromium fonts-dejavu-core libdbus-1-3 libegl1 libgl1 libxkbcommon0
 
 # Where the pictures of JupyterLab go.
-export HUSK_ARTIFACTS ?= $(CURDIR)/.cache/pictures
+export HUSK_ARTIFACTS ?= $(CURDIR)/artifacts
 
 BUILD := swift build -c release --static-swift-stdlib
 # Present while this run has installed something.
@@ -123,7 +123,7 @@ install: build
 clean: ## Removes everything that was built or installed here
 	@rm -rf .build $(VENV) $(VENV_TEST) $(VENV_SECOND) $(VENV_BENCH)
 	find Kernels Tests -name __pycache__ -type d -prune -exec rm -rf {} +
-	rm -rf .cache .pytest_cache .ruff_cache Tests/Peers/.pytest_cache
+	rm -rf artifacts .cache .pytest_cache .ruff_cache Tests/Peers/.pytest_cache
 
 # ---- Set-up
 
