@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
 
-pytest.importorskip("IPython")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from husk_kernel import cellnames
 

@@ -8,12 +8,13 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-pytest.importorskip("IPython")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from husk_kernel import interrupts
 from husk_kernel.interrupts import Interrupts
