@@ -9,39 +9,6 @@ public import LinuxKit
 ///
 /// Everything happens on the thread of its event loop.
 public final class KernelServer {
-    /// Where the kernel's parts are.
-    public struct Place: Hashable, Sendable {
-        /// The state directory, an absolute path.
-        public var state: String
-        /// The kernel's name in it.
-        public var kernel: String
-
-        /// Describes a place.
-        public init(state: String, kernel: String) {
-            self.state = state
-            self.kernel = kernel
-        }
-
-        /// The folder of the kernel's journal.
-        public var directory: String { "\(state)/kernels/\(kernel)" }
-    }
-
-    /// Where a kernel's inputs are remembered.
-    public enum History: Hashable, Sendable {
-        /// In a database that outlives it and that it shares with others.
-        case file(String)
-        /// With the kernel.
-        case own
-
-        fileprivate func path(in place: Place, isDurable: Bool) -> String {
-            switch self {
-            case .file(let path): path
-            case .own: isDurable ? "\(place.directory)/\(KernelServer.historyName)" : ":memory:"
-            }
-        }
-    }
-
-    fileprivate static let historyName = "history.sqlite"
     /// Bytes that may wait for slow subscribers before the interpreter is slowed down.
     private static let backlog = 16 << 20
     /// Bytes of journal between two snapshots; a ring of several of these always holds one.
@@ -120,7 +87,7 @@ public final class KernelServer {
         frames = MessageAssembler()
         lastFrame = 0
         sentCount = 0
-        session = try KernelServer.makeSession(in: place)
+        session = try place.makeSession()
         self.history = KernelHistory(
             path: history.path(in: place, isDurable: isDurable), kernel: session, loop: loop)
         try journal.write(
@@ -154,7 +121,7 @@ public final class KernelServer {
         sentCount = recovery.sentCount
         channel = try descriptors.channel(lastFrame: recovery.lastFrame)
         publisher = try Publisher(journal, positionPath: "\(place.directory)/position")
-        session = try KernelServer.readSession(in: place)
+        session = try place.readSession()
         self.history = KernelHistory(path: history.path(in: place, isDurable: true), kernel: session, loop: loop)
         // What the dead server had decided and not done.
         let firstUnsent = recovery.sentCount - UInt64(recovery.sends.count) + 1
@@ -198,7 +165,7 @@ public final class KernelServer {
     /// - Parameter request: the cell that asked; nil when the client does not say.
     public func provideInput(content: [UInt8], to request: UInt64?) {
         // The cell that asked has been interrupted, or nobody has asked: the next question wants an answer of its own.
-        guard let request = request ?? machine.asking.last, machine.isAsking(request) else { return }
+        guard let request = request ?? machine.asking.max(), machine.asking.contains(request) else { return }
         attempt {
             try record(.stdin, request: request, content)
             try handle(.stdin(request: request, value: content))
@@ -365,7 +332,7 @@ public final class KernelServer {
         watches = []
         if let retry { loop.cancel(retry) }
         history.flush()
-        for suffix in ["", "-wal", "-shm"] { unlink("\(place.directory)/\(KernelServer.historyName)\(suffix)") }
+        for suffix in ["", "-wal", "-shm"] { unlink("\(place.directory)/\(History.fileName)\(suffix)") }
         unlink("\(place.directory)/position")
         unlink("\(place.directory)/session")
         let isEvidence = isDurable && (death ?? .requested) != .requested
@@ -383,28 +350,5 @@ public final class KernelServer {
             death = error is JournalError ? .journal("\(error)") : .violation("\(error)")
             try? keeper.send(.end(kernel: place.kernel))
         }
-    }
-
-    // MARK: Session
-
-    private static func makeSession(in place: Place) throws -> String {
-        let digits = Array("0123456789abcdef")
-        let session = String((0..<32).map { _ in digits[Int.random(in: 0..<16)] })
-        let path = "\(place.directory)/session"
-        let file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard file >= 0 else { throw SystemError("open", errno, on: path) }
-        defer { close(file) }
-        guard write(file, session, 32) == 32 else { throw SystemError("write", errno, on: path) }
-        return session
-    }
-
-    private static func readSession(in place: Place) throws -> String {
-        let path = "\(place.directory)/session"
-        let file = open(path, O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { throw SystemError("open", errno, on: path) }
-        defer { close(file) }
-        var bytes = [UInt8](repeating: 0, count: 32)
-        guard read(file, &bytes, 32) == 32 else { throw SystemError("read", EIO, on: path) }
-        return String(decoding: bytes, as: UTF8.self)
     }
 }

@@ -17,8 +17,6 @@ struct RequestLane {
     var queue: Deque<ClientRequest> = []
     /// The request that the interpreter works on.
     var running: ClientRequest?
-    /// Whether the running cell waits for a line of input.
-    var isAsking = false
     /// Whether the running cell awaits: it may be waiting for what a comm brings.
     var isAwaiting = false
     /// Whether an error of the running cell aborts the cells that wait.
@@ -38,7 +36,6 @@ struct RequestLane {
     /// The running request is through.
     mutating func finish() {
         running = nil
-        isAsking = false
         isAwaiting = false
     }
 }
@@ -47,7 +44,6 @@ extension RequestLane {
     func encode(into writer: inout WireWriter) {
         writer.append(Array(queue)) { $0.append($1.number) }
         writer.append(running?.number ?? 0)
-        writer.append(isAsking)
         writer.append(isAwaiting)
         writer.append(stopsOnError)
         writer.append(UInt64(line))
@@ -59,7 +55,6 @@ extension RequestLane {
         let queued = try reader.list { reader throws(WireError) in try reader.integer(UInt64.self) }
         queue = Deque(queued.compactMap { known[$0] })
         running = known[try reader.integer(UInt64.self)]
-        isAsking = try reader.boolean()
         isAwaiting = try reader.boolean()
         stopsOnError = try reader.boolean()
         line = Int(clamping: try reader.integer(UInt64.self))

@@ -47,6 +47,8 @@ struct SessionMachine {
     var lanes: [RequestLane.Name: RequestLane] = [.main: RequestLane(), .control: RequestLane()]
     /// The subshells in the order in which they were made.
     var subshells: [String] = []
+    /// The requests that wait for a line of input: running cells, and ended ones whose threads ask.
+    var asking: Set<UInt64> = []
     /// Comm messages that were handed over beside running cells.
     var aside: [UInt64: ClientRequest] = [:]
     /// The header of the latest control request, which libraries may ask for.
@@ -69,20 +71,13 @@ struct SessionMachine {
         main.running ?? subshells.lazy.compactMap { lanes[.subshell($0)]?.running }.first
     }
 
-    /// Whether a request waits for a line of input.
-    func isAsking(_ request: UInt64) -> Bool { lane(working: request).map { lanes[$0]?.isAsking ?? false } ?? false }
-
-    /// The requests that wait for a line of input.
-    var asking: [UInt64] { lanes.values.filter(\.isAsking).compactMap { $0.running?.number }.sorted() }
-
     /// Handles one input.
     mutating func handle(_ input: Input) -> [Output] {
         var outputs: [Output] = []
         switch input {
         case .request(let request): accept(request, &outputs)
         case .stdin(let number, let value):
-            if let name = lane(working: number), let request = memory[number], lanes[name]?.isAsking == true {
-                lanes[name]?.isAsking = false
+            if asking.remove(number) != nil, let request = memory[number] {
                 let message = ChannelMessage(type: "input_reply", header: request.header, content: value)
                 outputs.append(.send(request: number, message))
             }
@@ -205,7 +200,7 @@ struct SessionMachine {
         lanes[name]?.stopsOnError = cell.stopOnError
         if cell.storeHistory, !cell.silent {
             executionCount += 1
-            outputs.append(.remember(line: executionCount, input: cell.code))
+            if !isForgettable(cell.code) { outputs.append(.remember(line: executionCount, input: cell.code)) }
         }
         lanes[name]?.line = executionCount
         if !cell.silent {
@@ -217,6 +212,13 @@ struct SessionMachine {
         content["execution_count"] = .integer(Int64(executionCount))
         if let header = try? JSONValue(parsing: controlHeader) { content["control_header"] = header }
         return content.encoded()
+    }
+
+    /// Whether this is one of the inputs that nobody wants back, such as the last line of every console.
+    private func isForgettable(_ code: String) -> Bool {
+        let words = code.split(whereSeparator: \.isWhitespace)
+        guard words.count == 1, let known = hello?["unremembered"]?.arrayValue else { return false }
+        return known.contains(.string(String(words[0])))
     }
 
     private mutating func shutDown(_ request: ClientRequest, _ outputs: inout [Output]) {
@@ -240,55 +242,12 @@ struct SessionMachine {
         let features = SessionMachine.features.filter(said.contains)
         content["protocol"] = nil
         content["features"] = nil
+        content["unremembered"] = nil
         content["status"] = "ok"
         content["protocol_version"] = .string(MessageHeader.version)
         content["debugger"] = .bool(features.contains("debugger"))
         content["supported_features"] = .array(features.map { .string($0) })
         answer(request, .object(content), &outputs)
-    }
-
-    // MARK: Subshells (JEP 91)
-
-    private mutating func createSubshell(_ request: ClientRequest, _ outputs: inout [Output]) {
-        let header = (try? JSONValue(parsing: request.header)) ?? [:]
-        // Clients' ids are unique, but nobody has promised that; the number is.
-        let name = "\(request.number)-\(header["msg_id"]?.stringValue ?? "")"
-        subshells.append(name)
-        lanes[.subshell(name)] = RequestLane()
-        tellOfSubshell("create_subshell", name, request, &outputs)
-        answer(request, ["status": "ok", "subshell_id": .string(name)], &outputs)
-    }
-
-    private mutating func deleteSubshell(_ request: ClientRequest, _ outputs: inout [Output]) {
-        let content = (try? JSONValue(parsing: request.content)) ?? [:]
-        let name = content["subshell_id"]?.stringValue ?? ""
-        guard let lane = lanes[.subshell(name)], lane.deletion == nil else {
-            status("busy", request.number, &outputs)
-            return refuse(request, "UnknownSubshellError", "Unknown subshell_id '\(name)'", &outputs)
-        }
-        abort(.subshell(name), { _ in true }, &outputs)
-        lanes[.subshell(name)]?.deletion = request
-        if lane.running == nil { endSubshell(name, for: request, &outputs) }
-    }
-
-    private mutating func endSubshell(_ name: String, for request: ClientRequest, _ outputs: inout [Output]) {
-        subshells.removeAll { $0 == name }
-        lanes[.subshell(name)] = nil
-        tellOfSubshell("delete_subshell", name, request, &outputs)
-        answer(request, ["status": "ok"], &outputs)
-    }
-
-    private func tellOfSubshell(
-        _ type: String, _ name: String, _ request: ClientRequest, _ outputs: inout [Output]
-    ) {
-        let content: JSONValue = ["subshell_id": .string(name)]
-        outputs.append(.send(request: request.number, ChannelMessage(type: type, content: content.encoded())))
-    }
-
-    private func refuseLane(_ request: ClientRequest, _ outputs: inout [Output]) {
-        guard SessionMachine.hasReply(request) else { return acknowledge(request, &outputs) }
-        status("busy", request.number, &outputs)
-        refuse(request, "UnknownSubshellError", "Unknown subshell_id '\(request.subshell ?? "")'", &outputs)
     }
 
     // MARK: The interpreter
@@ -304,10 +263,10 @@ struct SessionMachine {
         if SessionMachine.ends(message.type), aside.removeValue(forKey: number) != nil {
             return status("idle", number, &outputs)
         }
+        if message.type == "input_request", memory[number] != nil { asking.insert(number) }
         // A reply for anything but a running request is a lie or a late echo; the running one goes on.
         guard let name = lane(working: number), let lane = lanes[name] else { return }
         switch message.type {
-        case "input_request": lanes[name]?.isAsking = true
         case "awaiting":
             lanes[name]?.isAwaiting = true
             handAside(name, &outputs)
@@ -318,6 +277,7 @@ struct SessionMachine {
             outputs.append(.rememberResult(line: lane.line, text: text))
         case let type where SessionMachine.ends(type):
             lanes[name]?.finish()
+            asking.remove(number)
             status("idle", number, &outputs)
             if type == "execute_reply", lane.stopsOnError,
                 let content = try? JSONValue(parsing: message.content), content["status"]?.stringValue == "error"
@@ -339,11 +299,11 @@ struct SessionMachine {
         type.hasSuffix("_reply") || type == "done"
     }
 
-    private static func hasReply(_ request: ClientRequest) -> Bool {
+    static func hasReply(_ request: ClientRequest) -> Bool {
         !request.type.hasPrefix("comm_") || request.type == "comm_info_request"
     }
 
-    private mutating func abort(
+    mutating func abort(
         _ name: RequestLane.Name, _ isWanted: (ClientRequest) -> Bool, _ outputs: inout [Output]
     ) {
         for request in lanes[name]?.take(where: isWanted) ?? [] {
@@ -364,6 +324,7 @@ struct SessionMachine {
         lanes = [.main: RequestLane(), .control: RequestLane()]
         subshells = []
         aside = [:]
+        asking = []
         let error: JSONValue = [
             "status": "error", "execution_count": .integer(Int64(executionCount)), "ename": "KernelDied",
             "evalue": .string("\(death)"), "traceback": .array([.string("KernelDied: \(death) (\(death.code))")]),
@@ -392,19 +353,19 @@ struct SessionMachine {
     // MARK: Shapes
 
     /// Says that a request without an answer has been seen.
-    private func acknowledge(_ request: ClientRequest, _ outputs: inout [Output]) {
+    func acknowledge(_ request: ClientRequest, _ outputs: inout [Output]) {
         status("busy", request.number, &outputs)
         status("idle", request.number, &outputs)
     }
 
-    private func answer(_ request: ClientRequest, _ content: JSONValue, _ outputs: inout [Output]) {
+    func answer(_ request: ClientRequest, _ content: JSONValue, _ outputs: inout [Output]) {
         status("busy", request.number, &outputs)
         reply(request, content, &outputs)
         status("idle", request.number, &outputs)
     }
 
     /// Answers a request that is busy already with an error.
-    private func refuse(
+    func refuse(
         _ request: ClientRequest, _ name: String, _ reason: String, _ outputs: inout [Output]
     ) {
         var content: JSONValue = [
@@ -420,7 +381,7 @@ struct SessionMachine {
         outputs.append(.reply(type: type, request: request.number, content: content.encoded()))
     }
 
-    private func status(_ state: String, _ request: UInt64, _ outputs: inout [Output]) {
+    func status(_ state: String, _ request: UInt64, _ outputs: inout [Output]) {
         outputs.append(
             .publish(type: "status", request: request, content: Array("{\"execution_state\":\"\(state)\"}".utf8)))
     }

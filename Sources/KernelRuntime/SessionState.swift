@@ -10,6 +10,7 @@ extension SessionMachine {
         writer.append(hello != nil)
         if let hello { writer.append(blob: hello.encoded()) }
         writer.append(blob: controlHeader)
+        writer.append(asking.sorted()) { $0.append($1) }
         writer.append(aside.keys.sorted()) { $0.append($1) }
         writer.append(waitingForHello) { $0.append($1.number) }
         main.encode(into: &writer)
@@ -31,6 +32,7 @@ extension SessionMachine {
         isEnding = try reader.boolean()
         if try reader.boolean() { hello = try? JSONValue(parsing: try reader.blob()) }
         controlHeader = try reader.blob()
+        asking = Set(try reader.list { reader throws(WireError) in try reader.integer(UInt64.self) })
         for number in try reader.list({ reader throws(WireError) in try reader.integer(UInt64.self) }) {
             aside[number] = known[number]
         }

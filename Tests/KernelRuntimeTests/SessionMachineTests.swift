@@ -115,7 +115,7 @@ struct SessionMachineTests {
         _ = machine.handle(.request(request(1, "execute_request", ["code": "input()"])))
         #expect(machine.handle(.stdin(request: 1, value: [])).isEmpty)
         _ = machine.handle(said(1, "input_request"))
-        #expect(machine.isAsking(1))
+        #expect(machine.asking == [1])
         #expect(brief(machine.handle(.stdin(request: 1, value: []))) == ["1 → input_reply"])
         #expect(machine.handle(.stdin(request: 1, value: [])).isEmpty)
     }

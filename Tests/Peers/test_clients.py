@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import queue
 import sys
 import time
 from collections.abc import Iterator
@@ -14,7 +15,9 @@ import nbformat
 import papermill
 import pexpect
 import pytest
+from jupyter_client import BlockingKernelClient, KernelManager
 from jupyter_client.manager import start_new_async_kernel, start_new_kernel
+from jupyter_client.threaded import ThreadedKernelClient, ThreadedZMQSocketChannel
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat.v4 import new_code_cell, new_notebook
@@ -126,7 +129,11 @@ def test_asynchronous_client(kernel_name: str) -> None:
             if message["msg_type"] == "stream":
                 texts.append(message["content"]["text"])
 
-        await client.execute_interactive(f"print({number} ** 2)", timeout=20, output_hook=hear)
+        def answer(_: dict[str, Any]) -> None:
+            client.input(str(number))
+
+        code = "print(int(input('Number? ')) ** 2)"
+        await client.execute_interactive(code, timeout=20, output_hook=hear, stdin_hook=answer)
         client.stop_channels()
         await manager.shutdown_kernel()
         return int("".join(texts))
@@ -135,6 +142,67 @@ def test_asynchronous_client(kernel_name: str) -> None:
         return list(await asyncio.gather(*(one(number) for number in range(4))))
 
     assert asyncio.run(all_of_them()) == [0, 1, 4, 9]
+
+
+def wait_ready(manager: KernelManager) -> None:
+    """Waits until a kernel answers.
+
+    Whatever the kernel, a question is lost that is asked before the client's stdin is connected.
+    """
+    client = BlockingKernelClient()
+    client.load_connection_info(manager.get_connection_info())
+    client.start_channels()
+    client.wait_for_ready(timeout=30)
+    client.stop_channels()
+
+
+class QueueChannel(ThreadedZMQSocketChannel):
+    """A channel whose thread passes on what it hears."""
+
+    def __init__(self, *arguments: Any) -> None:  # noqa: ANN401
+        self.heard: queue.Queue[dict[str, Any]] = queue.Queue()
+        super().__init__(*arguments)
+
+    def call_handlers(self, msg: dict[str, Any]) -> None:
+        """Runs in the channel's thread."""
+        self.heard.put(msg)
+
+    def wait_for(self, kind: str) -> dict[str, Any]:
+        """Returns the content of the next message of that type."""
+        while True:
+            message = self.heard.get(timeout=20)
+            if message["msg_type"] == kind:
+                return message["content"]
+
+
+class QueueClient(ThreadedKernelClient):
+    """A client that reads its sockets in a thread."""
+
+    shell_channel_class = QueueChannel
+    iopub_channel_class = QueueChannel
+    stdin_channel_class = QueueChannel
+    control_channel_class = QueueChannel
+
+
+def test_threaded_client(kernel_name: str) -> None:
+    """Its thread hears outputs and questions, and sends the answers."""
+    manager = KernelManager(kernel_name=kernel_name)
+    manager.start_kernel()
+    client = QueueClient()
+    try:
+        wait_ready(manager)
+        client.load_connection_info(manager.get_connection_info())
+        client.start_channels()
+        client.kernel_info()
+        assert client.shell_channel.wait_for("kernel_info_reply")["status"] == "ok"
+        client.execute("print(input('Who? '))", allow_stdin=True)
+        assert client.stdin_channel.wait_for("input_request")["prompt"] == "Who? "
+        client.input("Ada")
+        assert client.iopub_channel.wait_for("stream")["text"] == "Ada\n"
+        assert client.shell_channel.wait_for("execute_reply")["status"] == "ok"
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel()
 
 
 # ---- jupyter console
@@ -220,6 +288,29 @@ def test_console_completes(console: Console) -> None:
     console.expect("found it", r"In \[.*3.*\]: ")
 
 
+def test_console_shows_documentation(console: Console) -> None:
+    """A question mark shows what the kernel knows of a name."""
+    console.run("def shell(size): 'Makes a husk of a size.'")
+    console.run("")
+    console.expect(r"In \[.*2.*\]: ")
+    console.run("shell?")
+    console.expect("Signature:", "Makes a husk of a size", r"In \[.*3.*\]: ")
+
+
+def test_console_remembers(kernel_name: str, tmp_path: Path) -> None:
+    """Arrow-up brings the line of a console that has ended, which only its kernel has kept."""
+    first = Console(kernel_name, tmp_path)
+    first.run("print('remember', 6 * 7)")
+    first.expect("remember 42", r"In \[.*2.*\]: ")
+    first.close()
+    second = Console(kernel_name, tmp_path)
+    second.type("\x1b[A")
+    second.expect(r"remember.*6 \* 7")
+    second.run("")
+    second.expect("remember 42", r"In \[.*2.*\]: ")
+    second.close()
+
+
 # ---- qtconsole
 
 
@@ -232,6 +323,7 @@ def test_qtconsole_client(kernel_name: str, monkeypatch: pytest.MonkeyPatch) -> 
     application = QCoreApplication.instance() or QCoreApplication([])
     manager = QtKernelManager(kernel_name=kernel_name)
     manager.start_kernel()
+    wait_ready(manager)
     client = manager.client()
     client.start_channels()
     loop = QEventLoop()
@@ -239,31 +331,37 @@ def test_qtconsole_client(kernel_name: str, monkeypatch: pytest.MonkeyPatch) -> 
     replies: dict[str, dict[str, Any]] = {}
     QTimer.singleShot(30_000, loop.quit)
 
+    def end_when_complete() -> None:
+        if texts and "inspect_reply" in replies:
+            loop.quit()
+
     def hear(message: dict[str, Any]) -> None:
         if message["header"]["msg_type"] == "stream":
             texts.append(message["content"]["text"])
+            end_when_complete()
 
     def answer(_: dict[str, Any]) -> None:
         client.input("Ada")
 
     def receive(message: dict[str, Any]) -> None:
         replies[message["header"]["msg_type"]] = message["content"]
-        if "inspect_reply" in replies:
-            loop.quit()
+        if message["header"]["msg_type"] == "kernel_info_reply":
+            client.execute("print(input('Who? '))", allow_stdin=True)
+            client.complete("impor", 5)
+            client.inspect("len", 3)
+        end_when_complete()
 
     client.iopub_channel.message_received.connect(hear)
     client.stdin_channel.message_received.connect(answer)
     client.shell_channel.message_received.connect(receive)
     client.kernel_info()
-    client.execute("print(input('Who? '))", allow_stdin=True)
-    client.complete("impor", 5)
-    client.inspect("len", 3)
-    loop.exec()
-    while not texts and application is not None:
-        application.processEvents()
+    try:
+        loop.exec()
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel()
+    assert application is not None
     assert "".join(texts) == "Ada\n"
     assert replies["execute_reply"]["status"] == "ok"
     assert "import" in replies["complete_reply"]["matches"]
     assert "len" in replies["inspect_reply"]["data"]["text/plain"]
-    client.stop_channels()
-    manager.shutdown_kernel()

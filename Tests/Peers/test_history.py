@@ -25,6 +25,14 @@ def ask(client: Client, access: str, **options: object) -> list[list[Any]]:
     return list(reply.content["history"])
 
 
+def test_ends_of_consoles_are_not_remembered(client: Client) -> None:
+    """The last line of a console is nothing to come back to, as with IPython."""
+    client.run_ok("kept = 1")
+    client.run("exit ")
+    client.run_ok("exit_code = 2")
+    assert [line for *_, line in ask(client, "tail", n=9)][-2:] == ["kept = 1", "exit_code = 2"]
+
+
 @pytest.fixture
 def database(tmp_path: Path) -> Path:
     """A database that no kernel has used."""

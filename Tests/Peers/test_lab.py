@@ -7,10 +7,12 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import nbformat
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from peers.lab import Lab, NotebookPage
+from peers.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -132,8 +134,9 @@ def test_slider(open_notebook: OpenNotebook) -> None:
     expect(notebook.output(1)).to_have_text("5")
 
 
+@pytest.mark.husk
 def test_slider_while_a_cell_runs(open_notebook: OpenNotebook) -> None:
-    """Subshells let widgets answer meanwhile."""
+    """Subshells let widgets answer meanwhile. ipykernel 7.4.0 leaves them to the main shell."""
     notebook = open_notebook(
         "import ipywidgets as w, time\n"
         "slider, label = w.IntSlider(value=3, max=9), w.Label()\n"
@@ -182,6 +185,42 @@ def test_interrupt(open_notebook: OpenNotebook) -> None:
     expect(notebook.output(0).last).to_contain_text("KeyboardInterrupt")
     notebook.run(1)
     expect(notebook.output(1)).to_have_text("after\n")
+
+
+def test_interrupt_from_the_keyboard(open_notebook: OpenNotebook) -> None:
+    """So do two strokes of I."""
+    notebook = open_notebook("import time\nprint('armed')\ntime.sleep(60)")
+    notebook.run(0)
+    expect(notebook.output(0).first).to_have_text("armed\n")
+    notebook.page.keyboard.press("Escape")
+    notebook.page.keyboard.press("i")
+    notebook.page.keyboard.press("i")
+    expect(notebook.output(0).last).to_contain_text("KeyboardInterrupt")
+
+
+def test_closed_while_a_cell_runs(lab: Lab, open_notebook: OpenNotebook) -> None:
+    """The cell goes on without the page, which shows again what was saved, and uses the kernel.
+
+    What a cell says while no page is open JupyterLab does not show, with any kernel.
+    """
+    notebook = open_notebook(
+        "import os, time\nprint('before')\n"
+        "while not os.path.exists('page-is-back'): time.sleep(0.05)\n"
+        "kept = 5",
+        "print('kept is', kept)",
+    )
+    name = "test_closed_while_a_cell_runs"
+    file = lab.folder / f"{name}.ipynb"
+    notebook.run(0)
+    expect(notebook.output(0)).to_have_text("before\n")
+    notebook.page.keyboard.press("Control+s")
+    wait_until(lambda: nbformat.read(file, 4).cells[0].outputs, 30, "output in the saved notebook")
+    notebook.reopen(lab.url(name))
+    expect(notebook.output(0)).to_have_text("before\n")
+    (lab.folder / "page-is-back").touch()
+    notebook.run(1)
+    expect(notebook.output(1)).to_have_text("kept is 5\n")
+    expect(notebook.prompt(1)).to_have_text("[2]:")
 
 
 def test_restart(open_notebook: OpenNotebook) -> None:

@@ -594,3 +594,19 @@ def test_metadata_of_a_reply(shared: Client) -> None:
     reply = shared.reply(shared.start("pass"))
     assert reply.metadata["status"] == "ok"
     assert reply.metadata["started"] <= reply.header["date"]
+
+
+@pytest.mark.husk
+def test_question_of_a_thread_whose_cell_has_ended(client: Client) -> None:
+    """It is asked of the same client, and answered."""
+    request = client.start(
+        "import threading\n"
+        "def ask(): print('got', input('Who? '))\n"
+        "thread = threading.Timer(0.2, ask)\nthread.start()",
+        allow_stdin=True,
+    )
+    assert client.finish(request).reply["status"] == "ok"
+    question = client.wait_for("stdin", lambda m: m.type == "input_request", 10, "question")
+    client.send("stdin", "input_reply", {"value": "Ada"}, parent=question.header)
+    client.stream_holding(request, "got Ada\n")
+    assert client.run_ok("thread.join(); print('joined')").stdout == "joined\n"

@@ -177,6 +177,8 @@ class Kernel:
         return {
             "protocol": 1,
             "features": features(),
+            # IPython keeps them out of its history too.
+            "unremembered": ["exit", "exit()", "quit", "quit()"],
             # What ipykernel says too: clients and libraries look for IPython, and for what it can do.
             "implementation": "ipython",
             "implementation_version": ipython,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -22,15 +24,27 @@ from peers.wire import Client
 CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 
 
+def unused_ports(count: int) -> list[int]:
+    """Ports that nobody has, outside the range from which the system takes ports for connections.
+
+    Within it a client that connects again and again while a server is away meets itself, and has the port.
+    """
+    first_of_system = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    ports: set[int] = set()
+    while len(ports) < count:
+        port = random.SystemRandom().randrange(10_000, first_of_system)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            ports.add(port)
+    return list(ports)
+
+
 def connection_info() -> dict[str, Any]:
     """A connection on ports that nobody has just now."""
-    with_ports: dict[str, Any] = {}
-    held = [socket.socket() for _ in CHANNELS]
-    for channel, probe in zip(CHANNELS, held, strict=True):
-        probe.bind(("127.0.0.1", 0))
-        with_ports[f"{channel}_port"] = probe.getsockname()[1]
-    for probe in held:
-        probe.close()
+    ports = unused_ports(len(CHANNELS))
+    with_ports: dict[str, Any] = {
+        f"{channel}_port": port for channel, port in zip(CHANNELS, ports, strict=True)
+    }
     return with_ports | {
         "ip": "127.0.0.1",
         "transport": "tcp",

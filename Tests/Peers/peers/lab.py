@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import socket
@@ -27,6 +28,10 @@ class Lab:
     def __init__(self, folder: Path, env: dict[str, str]) -> None:
         self.folder = folder / "notebooks"
         self.folder.mkdir()
+        # Nobody is there to answer whether to fetch news, and the question hides a corner.
+        quiet = folder / "settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
+        quiet.parent.mkdir(parents=True)
+        quiet.write_text(json.dumps({"fetchNews": "false", "checkForUpdates": False}))
         self._log = folder / "lab.log"
         self._token = secrets.token_hex(16)
         with socket.socket() as probe:
@@ -105,6 +110,15 @@ class NotebookPage:
         self.page = page
         self.page.set_default_timeout(PATIENCE)
         expect.set_options(timeout=PATIENCE)
+
+    def reopen(self, url: str) -> None:
+        """Closes the page and opens it in another window, whatever its kernel does."""
+        browser, size = self.page.context.browser, self.page.viewport_size
+        assert browser is not None
+        self.page.close()
+        self.page = browser.new_page(viewport=size)
+        self.page.set_default_timeout(PATIENCE)
+        self.page.goto(url)
 
     def open(self, url: str) -> None:
         """Opens it, and waits until its kernel has said what it can: no cell runs before that."""
