@@ -288,6 +288,36 @@ int clinux_install_filter(const void *instructions, size_t byte_count) {
   return result(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program));
 }
 
+int clinux_open_path(const char *path) { return result(open(path, O_PATH | O_CLOEXEC)); }
+
+// linux/landlock.h of an older system knows fewer fields than the kernel it runs on.
+struct ruleset_attributes {
+  uint64_t file_rights, network_rights, scopes;
+};
+struct __attribute__((packed)) path_rule {
+  uint64_t file_rights;
+  int32_t descriptor;
+};
+
+int clinux_landlock_version(void) {
+  const unsigned ask_version = 1;
+  return result(syscall(SYS_landlock_create_ruleset, NULL, 0, ask_version));
+}
+
+int clinux_landlock_create(uint64_t file_rights, uint64_t scopes) {
+  struct ruleset_attributes attributes = {.file_rights = file_rights, .scopes = scopes};
+  // A kernel refuses a structure that is longer than the one it knows, unless the rest is zero.
+  return result(syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0));
+}
+
+int clinux_landlock_allow(int ruleset, int descriptor, uint64_t file_rights) {
+  const int beneath_path = 1;
+  struct path_rule rule = {.file_rights = file_rights, .descriptor = descriptor};
+  return result(syscall(SYS_landlock_add_rule, ruleset, beneath_path, &rule, 0));
+}
+
+int clinux_landlock_restrict(int ruleset) { return result(syscall(SYS_landlock_restrict_self, ruleset, 0)); }
+
 int clinux_set_limit(int limit, uint64_t soft, uint64_t hard) {
   struct rlimit value = {.rlim_cur = soft, .rlim_max = hard};
   return result(setrlimit(limit, &value));

@@ -16,7 +16,7 @@
 _Static_assert(CLINUX_NEW_USER == CLONE_NEWUSER && CLINUX_NEW_PID == CLONE_NEWPID, "namespace bits");
 _Static_assert(CLINUX_NEW_MOUNT == CLONE_NEWNS && CLINUX_NEW_NETWORK == CLONE_NEWNET, "namespace bits");
 _Static_assert(CLINUX_NEW_IPC == CLONE_NEWIPC && CLINUX_NEW_UTS == CLONE_NEWUTS, "namespace bits");
-_Static_assert(CLINUX_NEW_CGROUP == CLONE_NEWCGROUP, "namespace bits");
+_Static_assert(CLINUX_NEW_CGROUP == CLONE_NEWCGROUP && CLINUX_NEW_TIME == CLONE_NEWTIME, "namespace bits");
 
 int clinux_clone(uint64_t namespaces, int cgroup, int *pidfd) {
   struct clone_args arguments = {

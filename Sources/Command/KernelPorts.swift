@@ -3,7 +3,7 @@ import JupyterProtocol
 import KernelRuntime
 import LinuxKit
 
-/// The ports of a new kernel: what its connection file says, and for 0 what the system picks.
+/// The ports of a new kernel: what its connection file says, and for 0 what is free.
 ///
 /// They are taken before anything else happens: a port in use is the client's mistake and costs no sandbox.
 struct KernelPorts {
@@ -29,7 +29,7 @@ struct KernelPorts {
         }
         var connection = wanted
         var listening: [ConnectionFile.Socket: OwnedDescriptorBox] = [:]
-        // Those that are given first, so that the system does not pick one of them.
+        // Those that are given first, so that none of them is picked.
         let sockets = ConnectionFile.Socket.allCases
         let ports = sockets.map { ($0, wanted.ports[$0] ?? 0) }
         for (socket, port) in ports.filter({ $0.1 != 0 }) + ports.filter({ $0.1 == 0 }) {
@@ -38,7 +38,10 @@ struct KernelPorts {
                 continue
             }
             do throws(SystemError) {
-                let listener = try TCPListener.listen(address: connection.ip, port: port)
+                let listener =
+                    port == 0
+                    ? try TCPListener.listenOnFreePort(address: connection.ip)
+                    : try TCPListener.listen(address: connection.ip, port: port)
                 connection.ports[socket] = try TCPListener.port(of: listener)
                 listening[socket] = OwnedDescriptorBox(listener)
             } catch {

@@ -73,7 +73,7 @@ struct SandboxOptions: ParsableArguments {
         return plan
     }
 
-    private func limit(_ limits: inout SandboxSpec.Limits) throws {
+    private func limit(_ limits: inout SandboxLimits) throws {
         limits.processes = pids
         if let memory {
             guard let bytes = ByteCount(memory) else {

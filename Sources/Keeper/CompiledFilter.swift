@@ -6,7 +6,7 @@ import Sandboxing
 /// The system call filter of every sandbox, compiled when the first one is made: that takes milliseconds, its use
 /// a tenth of one.
 final class CompiledFilter {
-    /// The program, as `SECCOMP_SET_MODE_FILTER` takes it. Empty before `prepare`.
+    /// The programs, as ``SystemCallFilter`` takes them. Empty before `prepare`.
     private(set) var program: [UInt8] = []
     private var copy: OwnedDescriptorBox?
 
@@ -16,8 +16,8 @@ final class CompiledFilter {
     /// Compiles the filter, once.
     func prepare() throws(SandboxError) {
         if copy != nil { return }
-        program = try SeccompPolicy().program
         do throws(SystemError) {
+            program = SystemCallFilter.encode([try RefusedArguments.program(), try AllowedCalls.program()])
             let file = OwnedDescriptor(
                 adopting: try SystemError.check("memfd_create", clinux_memory_file("husk-filter", false)))
             guard write(file.number, program, program.count) == program.count else {

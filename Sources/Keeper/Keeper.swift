@@ -191,8 +191,8 @@ final class Keeper {
         let sandbox = kernel.sandbox.sandbox
         let entry = EntrySpec(
             namespaces: sandbox.namespaces, environment: kernel.order.interpreter.environment,
-            directory: kernel.order.interpreter.directory, processes: sandbox.spec.limits.processes,
-            clearsGroups: sandbox.identities.hasRoot)
+            directory: kernel.order.interpreter.directory, limits: sandbox.spec.limits,
+            clearsGroups: sandbox.identities.hasRoot, writablePaths: sandbox.writablePaths)
         let null = open("/dev/null", O_RDONLY | O_CLOEXEC)
         defer { close(null) }
         let interpreter = [null] + kernel.interpreterNumbers

@@ -35,25 +35,15 @@ public struct SandboxSpec: Hashable, Sendable {
         }
     }
 
-    /// What the sandbox may use up. Zero means no limit of Husk's.
-    public struct Limits: Hashable, Sendable {
-        /// Bytes of memory, by cgroup.
-        public var memory: UInt64 = 0
-        /// Processes and threads, by RLIMIT_NPROC inside the user namespace.
-        public var processes: UInt64 = 4096
-        /// Thousandths of a CPU, by cgroup.
-        public var milliCPUs: UInt64 = 0
-
-        /// The defaults.
-        public init() {}
-    }
-
     /// Mounts beyond the system's own, applied in order: a later one may lie inside an earlier one.
     public var mounts: [Mount] = []
     /// The network.
     public var network: Network = .none
     /// The limits.
-    public var limits = Limits()
+    public var limits = SandboxLimits()
+    /// Whether Landlock is the second wall round files, abstract sockets and signals, where the kernel has it. A
+    /// process under Landlock cannot be checkpointed.
+    public var usesLandlock = true
 
     /// A sandbox without any of the user's files.
     public init() {}
@@ -65,9 +55,8 @@ public struct SandboxSpec: Hashable, Sendable {
             writer.append(mount.mode.rawValue)
         }
         writer.append(network.rawValue)
-        writer.append(limits.memory)
-        writer.append(limits.processes)
-        writer.append(limits.milliCPUs)
+        limits.encode(into: &writer)
+        writer.append(usesLandlock)
     }
 
     init(from reader: inout WireReader) throws(WireError) {
@@ -79,8 +68,7 @@ public struct SandboxSpec: Hashable, Sendable {
         }
         guard let network = Network(rawValue: try reader.integer()) else { throw .malformed("network") }
         self.network = network
-        limits.memory = try reader.integer()
-        limits.processes = try reader.integer()
-        limits.milliCPUs = try reader.integer()
+        limits = try SandboxLimits(from: &reader)
+        usesLandlock = try reader.boolean()
     }
 }

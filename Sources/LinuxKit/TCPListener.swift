@@ -25,6 +25,32 @@ public enum TCPListener {
         return socket
     }
 
+    /// Listens on a port that nobody has and that the system does not give to connections: within that range a client
+    /// that connects again and again while nobody listens meets itself, and has the port.
+    public static func listenOnFreePort(address: String) throws(SystemError) -> OwnedDescriptor {
+        let range = 10_000..<max(10_001, firstPortOfConnections())
+        for _ in 0..<64 {
+            do throws(SystemError) {
+                return try listen(address: address, port: .random(in: range))
+            } catch {
+                guard error.errno == EADDRINUSE else { throw error }
+            }
+        }
+        return try listen(address: address, port: 0)
+    }
+
+    /// ip(7), `ip_local_port_range`.
+    private static func firstPortOfConnections() -> Int {
+        let usual = 32_768
+        guard let file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re") else { return usual }
+        defer { fclose(file) }
+        var first: Int32 = 0
+        let isRead = withUnsafeMutablePointer(to: &first) { pointer in
+            withVaList([pointer]) { vfscanf(file, "%d", $0) == 1 }
+        }
+        return isRead ? Int(first) : usual
+    }
+
     /// The port that a listening socket has: the system's choice where `listen` was given 0.
     public static func port(of listener: borrowing OwnedDescriptor) throws(SystemError) -> Int {
         var storage = sockaddr_storage()

@@ -14,7 +14,7 @@ public final class CgroupTree {
     private var joinFiles: [OwnedDescriptorBox] = []
 
     /// Makes groups for the limits that are asked for. Throws when one cannot be had.
-    public init(name: String, limits: SandboxSpec.Limits) throws(SandboxError) {
+    public init(name: String, limits: SandboxLimits) throws(SandboxError) {
         if limits.processes > 0 { limitsInForce.append("\(limits.processes) processes (RLIMIT_NPROC)") }
         guard limits.memory > 0 || limits.milliCPUs > 0 else { return }
         let hierarchies = CgroupHierarchy.detect()

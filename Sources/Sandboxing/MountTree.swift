@@ -41,7 +41,8 @@ struct MountTree: ~Copyable {
             try owners.map(tree, user: kind.owner, group: kind.group, host: mount.host)
         } catch {
             // What everybody may read can be read all the same.
-            if mount.mode == .readOnly { return }
+            // What lies under a layer is never written either.
+        if mount.mode != .readWrite { return }
             throw SandboxError(
                 making: "writable mount at \(mount.inside)", error,
                 hint: "The file system of \(mount.host) must support idmapped mounts; mount it read-only (:ro, "

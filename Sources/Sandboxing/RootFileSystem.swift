@@ -9,6 +9,11 @@ struct RootFileSystem: ~Copyable {
     /// Where the new root stands until it is the root. Any directory does: the mount is seen here only.
     private static let staging = "/tmp"
     private static let oldRoot = "/.old"
+    /// Where everything that the user may write stands in memory, under one limit, until it is mounted in its places.
+    private static let scratch = "/.scratch"
+
+    /// Where the user may write in every sandbox.
+    static let writablePaths = ["/tmp", "/var/tmp", "/home/user", "/dev/shm"]
 
     private let spec: SandboxSpec
     private let hostname: String
@@ -49,9 +54,9 @@ struct RootFileSystem: ~Copyable {
             if let resolver { try Paths.write(resolver, to: "/etc/resolv.conf") }
             for directory in ["/run", "/var", "/root", "/opt", "/mnt", "/srv"] { try Paths.makeDirectories(directory) }
         }
+        try makeScratch()
         try makeProc()
         try makeDevices(devices)
-        try makeScratch()
         for (index, tree) in user.enumerated() {
             if tree.tree.mode == .overlay {
                 try overlay(tree, index: index)
@@ -61,8 +66,11 @@ struct RootFileSystem: ~Copyable {
             }
         }
         try step("root") { () throws(SystemError) in
-            try SystemError.check("umount", clinux_detach(RootFileSystem.oldRoot))
-            try SystemError.checkErrno("rmdir", rmdir(RootFileSystem.oldRoot))
+            // An overlay holds its layers by itself: nobody inside needs a way round it.
+            for folder in [RootFileSystem.scratch, RootFileSystem.oldRoot] {
+                try SystemError.check("umount", clinux_detach(folder), on: folder)
+                try SystemError.checkErrno("rmdir", rmdir(folder), on: folder)
+            }
             let flags =
                 CLINUX_MOUNT_READ_ONLY.rawValue | CLINUX_MOUNT_NO_SETUID.rawValue
                 | CLINUX_MOUNT_NO_DEVICES.rawValue
@@ -80,7 +88,7 @@ struct RootFileSystem: ~Copyable {
 
     /// A writable view of a folder whose changes end with the sandbox.
     private borrowing func overlay(_ box: MountTreeBox, index: Int) throws(SandboxError) {
-        let layer = "/.layers/\(index)"
+        let layer = "\(RootFileSystem.scratch)/\(index)"
         let inside = box.tree.inside
         try step("overlay at \(inside)") { () throws(SystemError) in
             for part in ["lower", "upper", "work"] { try Paths.makeDirectories("\(layer)/\(part)") }
@@ -88,7 +96,6 @@ struct RootFileSystem: ~Copyable {
                 // The user inside owns what it sees at the top of the folder.
                 try SystemError.checkErrno("chown", chown("\(layer)/upper", IdentityMap.user, IdentityMap.user))
             }
-            try SystemError.checkErrno("chmod", chmod("/.layers", 0o700))
             try SystemError.check(
                 "move_mount", clinux_move_mount(box.tree.descriptor.number, "\(layer)/lower"), on: inside)
             try Paths.makeDirectories(inside)
@@ -117,8 +124,7 @@ struct RootFileSystem: ~Copyable {
             // The old root is still there: proc can only be mounted while another full view of it is (mount_too_revealing).
             try SystemError.check("mount(proc)", clinux_mount("proc", "/proc", "proc", UInt64(flags), nil))
             for path in SystemTrees.maskedFiles where Paths.kind(path) != nil {
-                try SystemError.check(
-                    "mount(mask)", clinux_bind("\(RootFileSystem.oldRoot)/dev/null", path, false), on: path)
+                try RootFileSystem.show("empty", at: path, also: CLINUX_MOUNT_READ_ONLY.rawValue)
             }
             for path in SystemTrees.maskedDirectories where Paths.kind(path) != nil {
                 try RootFileSystem.tmpfs(at: path, options: "mode=555,size=0", readOnly: true)
@@ -135,7 +141,7 @@ struct RootFileSystem: ~Copyable {
             try SystemError.check(
                 "mount(devpts)",
                 clinux_mount("devpts", "/dev/pts", "devpts", flags, "newinstance,ptmxmode=0666,mode=620"))
-            try RootFileSystem.tmpfs(at: "/dev/shm", options: "mode=1777")
+            try RootFileSystem.show("shm", at: "/dev/shm")
             let links = [
                 ("/dev/ptmx", "pts/ptmx"), ("/dev/fd", "/proc/self/fd"), ("/dev/stdin", "/proc/self/fd/0"),
                 ("/dev/stdout", "/proc/self/fd/1"), ("/dev/stderr", "/proc/self/fd/2"),
@@ -147,17 +153,40 @@ struct RootFileSystem: ~Copyable {
         for device in devices { try attach(device) }
     }
 
-    /// Where the user may write without a mount: in memory, so that it ends with the sandbox.
+    /// Where the user may write without a mount: in memory, so that it ends with the sandbox, and within one limit.
     private borrowing func makeScratch() throws(SandboxError) {
         try step("private /tmp and home") { () throws(SystemError) in
-            let owner = hasRoot ? ",uid=\(IdentityMap.user),gid=\(IdentityMap.user)" : ""
-            for (path, options) in [
-                ("/tmp", "mode=1777"), ("/var/tmp", "mode=1777"), ("/home/user", "mode=700\(owner)"),
-            ] {
+            let scratch = RootFileSystem.scratch
+            try SystemError.checkErrno("mkdir", mkdir(scratch, 0o700), on: scratch)
+            // A file without content takes a kilobyte of the machine's memory too.
+            let files = max(16_384, spec.limits.disk >> 14)
+            let size = spec.limits.disk > 0 ? ",size=\(spec.limits.disk),nr_inodes=\(files)" : ""
+            try RootFileSystem.tmpfs(at: scratch, options: "mode=700\(size)")
+            let folders: [(name: String, mode: mode_t)] = [
+                ("tmp", 0o1777), ("var-tmp", 0o1777), ("home", 0o700), ("shm", 0o1777),
+            ]
+            for (name, mode) in folders {
+                let folder = "\(scratch)/\(name)"
+                try SystemError.checkErrno("mkdir", mkdir(folder, mode), on: folder)
+                try SystemError.checkErrno("chmod", chmod(folder, mode), on: folder)
+            }
+            if hasRoot {
+                let user = IdentityMap.user
+                try SystemError.checkErrno("chown", chown("\(scratch)/home", user, user))
+            }
+            try Paths.write([], to: "\(scratch)/empty", mode: 0o444)
+            for (name, path) in [("tmp", "/tmp"), ("var-tmp", "/var/tmp"), ("home", "/home/user")] {
                 try Paths.makeDirectories(path)
-                try RootFileSystem.tmpfs(at: path, options: options)
+                try RootFileSystem.show(name, at: path)
             }
         }
+    }
+
+    /// Mounts a part of the scratch space in its place.
+    private static func show(_ name: String, at path: String, also more: UInt32 = 0) throws(SystemError) {
+        try SystemError.check("mount(bind)", clinux_bind("\(scratch)/\(name)", path, false), on: path)
+        let flags = CLINUX_MOUNT_NO_SETUID.rawValue | CLINUX_MOUNT_NO_DEVICES.rawValue | more
+        try SystemError.check("mount(nosuid)", clinux_remount_bind(path, UInt64(flags)), on: path)
     }
 
     private static func tmpfs(at path: String, options: String, readOnly: Bool = false) throws(SystemError) {

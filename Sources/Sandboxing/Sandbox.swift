@@ -76,6 +76,12 @@ public final class Sandbox {
         lifeline = launch.takeLifeline()
     }
 
+    /// Where code inside may write, for Landlock; nil when the sandbox goes without.
+    public var writablePaths: [String]? {
+        guard spec.usesLandlock else { return nil }
+        return RootFileSystem.writablePaths + spec.mounts.filter { $0.mode != .readOnly }.map(\.inside)
+    }
+
     /// Ends everything inside at once.
     public func end() {
         try? process.send(signal: SIGKILL)
@@ -85,7 +91,9 @@ public final class Sandbox {
         let always =
             CLINUX_NEW_USER.rawValue | CLINUX_NEW_PID.rawValue | CLINUX_NEW_MOUNT.rawValue
             | CLINUX_NEW_IPC.rawValue | CLINUX_NEW_UTS.rawValue
-        return UInt64(always) | (spec.network == .none ? UInt64(CLINUX_NEW_NETWORK.rawValue) : 0)
+        // A kernel may be built without this one.
+        let time = access("/proc/self/ns/time", F_OK) == 0 ? CLINUX_NEW_TIME.rawValue : 0
+        return UInt64(always | time) | (spec.network == .none ? UInt64(CLINUX_NEW_NETWORK.rawValue) : 0)
     }
 
     /// The child becomes uid 0 of its namespaces, where there is one, and takes the trees that the keeper has not.
@@ -155,6 +163,10 @@ public final class Sandbox {
                 try SystemError.check("ioctl(SIOCSIFFLAGS)", clinux_loopback_up())
             }
         }
+        // Not with the others: what is entered here is the root of what the inside sees.
+        try step("control group namespace") { () throws(SystemError) in
+            try SystemError.check("unshare", clinux_unshare(UInt64(CLINUX_NEW_CGROUP.rawValue)))
+        }
         try step("host name") { () throws(SystemError) in
             try SystemError.check("sethostname", clinux_set_hostname(hostname, hostname.utf8.count))
         }
@@ -163,10 +175,10 @@ public final class Sandbox {
         try step("privileges") { () throws(SystemError) in
             clinux_reset_signals()
             try SystemError.check("sigprocmask", clinux_block_all_signals(false))
-            try SystemError.check("setrlimit(core)", clinux_set_limit(Int32(CLINUX_LIMIT_CORE.rawValue), 0, 0))
+            try SystemError.check("setrlimit(core)", clinux_set_limit(Int32(CLINUX_LIMIT_CORE.rawValue), 1, 1))
             try SystemError.check("capset", clinux_drop_capabilities())
             try SystemError.check("prctl(no_new_privs)", clinux_set_no_new_privileges())
-            try SystemError.check("seccomp", clinux_install_filter(filter, filter.count))
+            try SystemCallFilter.install(filter)
         }
     }
 

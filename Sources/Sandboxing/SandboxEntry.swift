@@ -13,7 +13,15 @@ public enum SandboxEntry {
     public static func fork(
         into sandbox: borrowing OwnedDescriptor, _ entry: EntrySpec, hooks: UnsafePointer<clinux_fork_hooks>? = nil
     ) -> Int32 {
-        clinux_fork_into(sandbox.number, entry.namespaces, hooks)
+        // The launcher shares its memory with the caller, and such a process may not change its time namespace
+        // (time_namespaces(7)): the new process enters that one itself.
+        let own = UInt64(CLINUX_NEW_TIME.rawValue)
+        let pid = clinux_fork_into(sandbox.number, entry.namespaces & ~own, hooks)
+        if pid == 0, entry.namespaces & own != 0 {
+            let outcome = clinux_setns(sandbox.number, own)
+            if outcome < 0 { fail("Cannot enter the sandbox: \(SystemError("setns(time)", -outcome)).") }
+        }
+        return pid
     }
 
     /// Makes the new process an ordinary inhabitant: descriptors 0 to 8, session, limits, ids, no
@@ -28,6 +36,8 @@ public enum SandboxEntry {
     ) {
         do {
             try join(groups)
+            // From here on /proc/self/cgroup says "/", and says nothing of the machine's groups.
+            try SystemError.check("unshare(cgroup)", clinux_unshare(UInt64(CLINUX_NEW_CGROUP.rawValue)))
             try arrange(descriptors)
             if !keepsSignals { clinux_reset_signals() }
             try SystemError.check("sigprocmask", clinux_block_all_signals(false))
@@ -41,7 +51,8 @@ public enum SandboxEntry {
             // The change of user made the process undumpable, which would hide /proc/self from itself.
             try SystemError.check("prctl(dumpable)", clinux_set_dumpable(true))
             try SystemError.check("prctl(no_new_privs)", clinux_set_no_new_privileges())
-            try SystemError.check("seccomp", clinux_install_filter(filter, filter.count))
+            if let writable = entry.writablePaths { try Landlock.restrict(writable: writable) }
+            try SystemCallFilter.install(filter)
         } catch {
             fail("Cannot enter the sandbox: \(error).")
         }
@@ -72,13 +83,17 @@ public enum SandboxEntry {
     }
 
     private static func limit(_ entry: EntrySpec) throws(SystemError) {
-        try lower(CLINUX_LIMIT_CORE, to: 0)
+        // Zero forbids files only: a helper that core_pattern names would still be run by the host. One forbids it
+        // too (core(5), do_coredump), and the filter lets nobody set another value.
+        try lower(CLINUX_LIMIT_CORE, to: 1)
         try lower(CLINUX_LIMIT_MEMORY_LOCK, to: 64 << 20)
         try lower(CLINUX_LIMIT_MESSAGE_QUEUE, to: 819_200)
         // Counted per user namespace, since the process is in the sandbox's by now (getrlimit(2), Linux 5.14).
-        if entry.processes > 0 { try lower(CLINUX_LIMIT_PROCESSES, to: entry.processes) }
+        if entry.limits.processes > 0 { try lower(CLINUX_LIMIT_PROCESSES, to: entry.limits.processes) }
+        if entry.limits.fileSize > 0 { try lower(CLINUX_LIMIT_FILE_SIZE, to: entry.limits.fileSize) }
+        if entry.dataSize > 0 { try lower(CLINUX_LIMIT_DATA, to: entry.dataSize) }
         // Programs that close every possible descriptor take minutes under a limit of millions.
-        try lower(CLINUX_LIMIT_OPEN_FILES, to: 65_536, soft: 8192)
+        try lower(CLINUX_LIMIT_OPEN_FILES, to: entry.limits.openFiles, soft: min(8192, entry.limits.openFiles))
     }
 
     /// Lowers a limit; raising one would need CAP_SYS_RESOURCE on the machine.

@@ -22,7 +22,7 @@ enum SystemTrees {
     /// The nodes of /dev.
     static let devices = ["null", "zero", "full", "random", "urandom", "tty"]
 
-    /// Files of /proc that say too much or do too much, hidden under an empty device.
+    /// Files of /proc that say too much or do too much, hidden under an empty file.
     static let maskedFiles = [
         "/proc/kcore", "/proc/keys", "/proc/key-users", "/proc/kmsg", "/proc/kpagecount", "/proc/kpageflags",
         "/proc/kpagecgroup", "/proc/latency_stats", "/proc/sched_debug", "/proc/sysrq-trigger", "/proc/timer_list",

@@ -33,6 +33,8 @@ int clinux_seal(int descriptor, bool content);
 /// The seals in force (F_GET_SEALS).
 int clinux_seals(int descriptor);
 
+/// Opens a place in the file system without opening what is there (open(2), O_PATH).
+int clinux_open_path(const char *path);
 int clinux_socketpair_seqpacket(int ends[2]);
 /// Sends one message with descriptors. Returns the bytes sent.
 int64_t clinux_send_descriptors(int socket, const void *bytes, size_t count, const int *descriptors,
@@ -96,6 +98,7 @@ enum clinux_namespace {
   CLINUX_NEW_IPC = 0x08000000,
   CLINUX_NEW_UTS = 0x04000000,
   CLINUX_NEW_CGROUP = 0x02000000,
+  CLINUX_NEW_TIME = 0x00000080,
 };
 
 /// clone3(2): like fork, with new namespaces. The caller must have one thread. The child's cached
@@ -129,6 +132,15 @@ int clinux_set_ids(unsigned uid, unsigned gid, bool clear_groups);
 /// Empties every capability set and the bounding set, and locks the securebits.
 int clinux_drop_capabilities(void);
 int clinux_install_filter(const void *instructions, size_t byte_count);
+
+/// The version of Landlock that this kernel offers (landlock_create_ruleset(2)), or a negated errno value.
+int clinux_landlock_version(void);
+/// A ruleset that handles these rights to files, and keeps abstract sockets and signals in when the bits say so.
+int clinux_landlock_create(uint64_t file_rights, uint64_t scopes);
+/// Grants rights to what lies beneath an open directory, or to an open file.
+int clinux_landlock_allow(int ruleset, int descriptor, uint64_t file_rights);
+/// Holds the calling thread, and all that it starts, to a ruleset. Needs no_new_privs.
+int clinux_landlock_restrict(int ruleset);
 
 enum clinux_limit {
   CLINUX_LIMIT_CORE = 4,
