@@ -61,7 +61,9 @@ let package = Package(
             name: "InterpreterChannel", dependencies: ["CLinux", "LinuxKit", collections], swiftSettings: strict),
         .target(name: "EventJournal", dependencies: ["CLinux", "LinuxKit", system], swiftSettings: strict),
         .target(name: "JupyterProtocol", dependencies: [crypto], swiftSettings: strict),
-        .target(name: "HistoryStore", dependencies: ["CSQLite", "JupyterProtocol"], swiftSettings: strict),
+        .target(name: "SQLiteDatabase", dependencies: ["CSQLite"], swiftSettings: strict),
+        .target(name: "HistoryStore", dependencies: ["JupyterProtocol", "SQLiteDatabase"], swiftSettings: strict),
+        .target(name: "UsageLedger", dependencies: ["JupyterProtocol", "SQLiteDatabase"], swiftSettings: strict),
         .target(name: "NotebookFormat", dependencies: ["JupyterProtocol"], swiftSettings: strict),
         .target(name: "ZeroMQ", dependencies: ["CZeroMQ", "LinuxKit"], swiftSettings: strict),
         .target(name: "KeeperWire", dependencies: ["LinuxKit"], swiftSettings: strict),
@@ -86,7 +88,7 @@ let package = Package(
             name: "KernelRuntime",
             dependencies: [
                 "EventJournal", "HistoryStore", "InterpreterChannel", "JupyterProtocol", "KeeperWire", "LinuxKit",
-                "ZeroMQ", collections, logging, system,
+                "SQLiteDatabase", "UsageLedger", "ZeroMQ", collections, logging, system,
             ],
             swiftSettings: strict),
         .target(name: "Replay", dependencies: ["JupyterProtocol", "NotebookFormat"], swiftSettings: strict),
@@ -94,7 +96,7 @@ let package = Package(
             name: "Command",
             dependencies: [
                 "EventJournal", "JupyterProtocol", "KernelRuntime", "LinuxKit", "NotebookFormat", "Replay", "ZeroMQ",
-                "KeeperWire", argumentParser, crypto, logging, system,
+                "KeeperWire", "SQLiteDatabase", "UsageLedger", argumentParser, crypto, logging, system,
             ],
             swiftSettings: strict),
 
@@ -117,7 +119,10 @@ let package = Package(
         .testTarget(name: "KeeperWireTests", dependencies: ["KeeperWire", "LinuxKit"], swiftSettings: strict),
         .testTarget(name: "JupyterProtocolTests", dependencies: ["JupyterProtocol"], swiftSettings: strict),
         .testTarget(
-            name: "HistoryStoreTests", dependencies: ["HistoryStore", "JupyterProtocol"], swiftSettings: strict),
+            name: "HistoryStoreTests", dependencies: ["HistoryStore", "JupyterProtocol", "SQLiteDatabase"],
+            swiftSettings: strict),
+        .testTarget(name: "UsageLedgerTests", dependencies: ["JupyterProtocol", "UsageLedger"], swiftSettings: strict),
+        .testTarget(name: "KeeperTests", dependencies: ["Keeper"], swiftSettings: strict),
         .testTarget(
             name: "NotebookFormatTests", dependencies: ["JupyterProtocol", "NotebookFormat"], swiftSettings: strict),
         .testTarget(name: "SandboxingTests", dependencies: ["Sandboxing"], swiftSettings: strict),

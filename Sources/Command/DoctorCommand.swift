@@ -127,9 +127,8 @@ struct Examination {
             let place = KernelServer.Place(state: options.stateDirectory, kernel: "doctor-\(getpid())")
             let keeper = try KeeperConnection(state: place.state, program: try Installation.current().keeper)
             let kernel = try KernelServer(
-                starting: KernelOrder(
-                    kernel: place.kernel, orphanSeconds: 0, sandbox: plan.sandbox, interpreter: plan.interpreter),
-                in: place, ports: [:], keeper: keeper, loop: loop)
+                starting: options.order(place.kernel, plan), in: place, ports: [:],
+                limits: options.limits.kernel(), keeper: keeper, loop: loop)
             let patient = SilentFront()
             var death: Death?
             kernel.onEnd = { reason in

@@ -34,6 +34,7 @@ struct JournalCommand: ParsableCommand {
 
     private static let names: [UInt8: String] = [
         1: "request", 2: "frame", 3: "publish", 4: "reply", 5: "stdin", 6: "death", 7: "snapshot", 8: "leftover",
+        9: "usage",
     ]
 
     /// The folder of the named kernel, or of the only one; of those that died when none lives.

@@ -131,17 +131,16 @@ struct KernelProcess {
         let kernel: KernelServer
         if attach {
             kernel = try KernelServer(
-                attachingTo: place, ports: ports, history: history, keeper: keeper, loop: loop)
+                attachingTo: place, ports: ports, history: history, ledger: UserData.ledger,
+                limits: options.limits.kernel(), keeper: keeper, loop: loop)
             listeners = kernel.deposit
         } else {
             let plan = try options.plan()
             for notice in plan.notices { StandardError.line("husk kernel: \(notice)") }
-            let order = KernelOrder(
-                kernel: place.kernel, sandboxName: options.sandbox ?? "",
-                orphanSeconds: lease == .durable ? orphanSeconds : 0, sandbox: plan.sandbox,
-                interpreter: plan.interpreter)
+            let order = options.order(place.kernel, plan, orphanSeconds: lease == .durable ? orphanSeconds : 0)
             kernel = try KernelServer(
-                starting: order, in: place, ports: ports, history: history, keeper: keeper, loop: loop)
+                starting: order, in: place, ports: ports, history: history, ledger: UserData.ledger,
+                limits: options.limits.kernel(), keeper: keeper, loop: loop)
             if lease == .durable { try kernel.depositListeners(listeners.map { $0.descriptor.number }) }
         }
         let copies = try listeners.map { try $0.descriptor.duplicate().release() }

@@ -17,6 +17,8 @@ final class NotebookReplay: KernelFront {
         var outcome: Outcome
         var seconds: Double
         var difference: String?
+        /// What the server said of the cell beside its reply: what it used, which limit it reached.
+        var facts: [String: JSONValue] = [:]
     }
 
     private(set) var notebook: Notebook
@@ -36,6 +38,7 @@ final class NotebookReplay: KernelFront {
     private var began = ContinuousClock.now
     private let start = ContinuousClock.now
     private var status = ""
+    private var facts: [String: JSONValue] = [:]
     private var executionCount: Int64?
     private var deadline: EventLoop.Timer?
     private var hasTimedOut = false
@@ -71,6 +74,7 @@ final class NotebookReplay: KernelFront {
                         "seconds": .number(result.seconds),
                     ]
                     if let difference = result.difference { cell["difference"] = .string(difference) }
+                    for (name, value) in result.facts { cell[name] = value }
                     return cell
                 }),
         ]
@@ -88,10 +92,8 @@ final class NotebookReplay: KernelFront {
         let place = KernelServer.Place(state: options.stateDirectory, kernel: name)
         let keeper = try KeeperConnection(state: place.state, program: installation.keeper)
         let kernel = try KernelServer(
-            starting: KernelOrder(
-                kernel: name, sandboxName: options.sandbox ?? "", orphanSeconds: 0, sandbox: plan.sandbox,
-                interpreter: plan.interpreter),
-            in: place, ports: [:], keeper: keeper, loop: loop)
+            starting: options.order(name, plan), in: place, ports: [:], ledger: UserData.ledger,
+            limits: options.limits.kernel(), keeper: keeper, loop: loop)
         self.kernel = kernel
         self.loop = loop
         var death: Death?
@@ -147,6 +149,7 @@ final class NotebookReplay: KernelFront {
         collector = OutputCollector()
         began = .now
         status = ""
+        facts = [:]
         hasTimedOut = false
         printer.source(cell)
         let header = MessageHeader(
@@ -186,7 +189,7 @@ final class NotebookReplay: KernelFront {
         notebook.cells[index].executionCount = executionCount
         var result = CellResult(
             index: index, outcome: forced ?? (status == "ok" ? .ok : .error),
-            seconds: NotebookReplay.seconds(began.duration(to: .now)))
+            seconds: NotebookReplay.seconds(began.duration(to: .now)), facts: facts)
         if hasTimedOut, forced == nil { result.outcome = .timeout }
         if result.outcome == .error, cell.tags.contains("raises-exception") { result.outcome = .ok }
         let comparesNow = result.outcome == .ok || (result.outcome == .error && allowErrors)
@@ -247,6 +250,7 @@ final class NotebookReplay: KernelFront {
     func reply(_ message: OutgoingMessage, to request: ClientRequest) {
         guard message.type == "execute_reply", message.parentHeader == header else { return }
         status = (try? JSONValue(parsing: message.content))?["status"]?.stringValue ?? "error"
+        facts = (try? JSONValue(parsing: message.metadata))?["husk"]?.objectValue ?? [:]
     }
 
     func askForInput(_ message: OutgoingMessage, of request: ClientRequest) {

@@ -7,6 +7,7 @@ import KernelRuntime
 struct SandboxOptions: ParsableArguments {
     enum Workdir: String, ExpressibleByArgument { case rw, ro, none }
     enum Network: String, ExpressibleByArgument { case none, host }
+    enum Landlock: String, ExpressibleByArgument { case on, off }
 
     @Option(help: "The Python to run: of a virtual environment, or of the system.")
     var python: String?
@@ -23,27 +24,34 @@ struct SandboxOptions: ParsableArguments {
     @Option(help: "none: loopback only. host: this machine's network, with all that listens on it.")
     var network: Network = .none
 
-    @Option(help: "Memory limit, for example 512M or 2G (needs cgroups).")
-    var memory: String?
+    @Option(help: "Landlock as a second wall: on where there is one, or off, for checkpoints.")
+    var landlock: Landlock = .on
 
-    @Option(help: "Limit of processes and threads.")
-    var pids: UInt64 = 4096
-
-    @Option(help: "Limit of CPUs, for example 1.5 (needs cgroups).")
-    var cpus: Double?
+    @OptionGroup(title: "Limits") var limits: LimitOptions
 
     @Option(help: "Join the sandbox of this name, or make it.")
     var sandbox: String?
+
+    @Option(help: "Whom the use of the sandbox is put down to; your user name otherwise.")
+    var owner: String?
 
     @Option(help: "Folder for sockets and journals.")
     var state: String?
 
     /// The state directory.
-    var stateDirectory: String {
-        if let named = state ?? Environment["HUSK_STATE"] { return Files.absolute(named) }
-        if geteuid() == 0 { return "/run/husk" }
-        if let runtime = Environment["XDG_RUNTIME_DIR"], Files.isDirectory(runtime) { return "\(runtime)/husk" }
-        return "/tmp/husk-\(geteuid())"
+    var stateDirectory: String { StateDirectories.resolve(state) }
+
+    /// Whom the use of the sandbox is put down to.
+    var ownerName: String {
+        owner ?? Environment["USER"] ?? (getpwuid(geteuid())).map { String(cString: $0.pointee.pw_name) }
+            ?? "\(geteuid())"
+    }
+
+    /// The order for a kernel.
+    func order(_ kernel: String, _ plan: Plan, orphanSeconds: UInt64 = 0) -> KernelOrder {
+        KernelOrder(
+            kernel: kernel, sandboxName: sandbox ?? "", owner: ownerName, orphanSeconds: orphanSeconds,
+            sandbox: plan.sandbox, interpreter: plan.interpreter)
     }
 
     /// What the options amount to.
@@ -66,27 +74,12 @@ struct SandboxOptions: ParsableArguments {
             plan.notices.append(
                 "--network host: the sandbox can reach everything that this machine can, its own services too.")
         }
-        try limit(&plan.sandbox.limits)
+        plan.sandbox.limits = try limits.sandbox()
+        plan.sandbox.usesLandlock = landlock == .on
         try mountWorkdir(&plan)
         for text in mount { plan.sandbox.mounts.append(try SandboxOptions.mount(text)) }
         plan.interpreter.environment = try environment(python)
         return plan
-    }
-
-    private func limit(_ limits: inout SandboxLimits) throws {
-        limits.processes = pids
-        if let memory {
-            guard let bytes = ByteCount(memory) else {
-                throw Failure("--memory \(memory): write a number and K, M or G, such as 512M", status: Failure.usage)
-            }
-            limits.memory = bytes.bytes
-        }
-        if let cpus {
-            guard cpus > 0.01, cpus < 10_000 else {
-                throw Failure("--cpus \(cpus): it must be above 0.01", status: Failure.usage)
-            }
-            limits.milliCPUs = UInt64(cpus * 1000)
-        }
     }
 
     private func mountWorkdir(_ plan: inout Plan) throws {
@@ -155,48 +148,5 @@ struct SandboxOptions: ParsableArguments {
             }
         }
         return variables
-    }
-}
-
-/// A number of bytes as people write it.
-struct ByteCount: Hashable {
-    let bytes: UInt64
-
-    init?(_ text: String) {
-        var digits = text.uppercased()
-        if digits.hasSuffix("IB") { digits.removeLast(2) } else if digits.hasSuffix("B") { digits.removeLast() }
-        let shifts: [Character: UInt64] = ["K": 10, "M": 20, "G": 30, "T": 40]
-        var shift: UInt64 = 0
-        if let last = digits.last, let found = shifts[last] {
-            shift = found
-            digits.removeLast()
-        }
-        guard let value = UInt64(digits), value > 0, value < 1 << 20 else {
-            guard shift == 0, let value = UInt64(digits), value > 0 else { return nil }
-            bytes = value
-            return
-        }
-        bytes = value << shift
-    }
-}
-
-/// A time as people write it: `90`, `30s`, `2m`, `1.5h`, `500ms`.
-struct DurationArgument: ExpressibleByArgument, Hashable {
-    let duration: Duration
-
-    init(_ duration: Duration) {
-        self.duration = duration
-    }
-
-    init?(argument: String) {
-        let units: [(String, Double)] = [("ms", 0.001), ("s", 1), ("m", 60), ("h", 3600), ("d", 86_400), ("", 1)]
-        for (suffix, factor) in units where argument.hasSuffix(suffix) {
-            guard let value = Double(argument.dropLast(suffix.count)), value >= 0, value * factor < 1e9 else {
-                continue
-            }
-            duration = .seconds(value * factor)
-            return
-        }
-        return nil
     }
 }

@@ -1,4 +1,5 @@
 public import JupyterProtocol
+public import SQLiteDatabase
 
 /// What kernels were asked to run and what came out, in a database that they share and that outlives them.
 ///
@@ -49,11 +50,11 @@ public final class HistoryStore {
     }
 
     /// Writes what was gathered. After an error it is still gathered.
-    public func flush() throws(HistoryError) {
+    public func flush() throws(DatabaseError) {
         guard isDirty else { return }
         let (database, session) = try open()
         let gathered = gathered
-        try database.transaction { () throws(HistoryError) in
+        try database.transaction { () throws(DatabaseError) in
             for memory in gathered {
                 switch memory {
                 case .input(let line, let input):
@@ -71,7 +72,7 @@ public final class HistoryStore {
     }
 
     /// The `history` array of a reply (Jupyter messaging, "History").
-    public func answer(_ request: HistoryRequest) throws(HistoryError) -> JSONValue {
+    public func answer(_ request: HistoryRequest) throws(DatabaseError) -> JSONValue {
         try flush()
         let (database, session) = try open()
         let output = request.wantsOutput ? "output" : "NULL"
@@ -111,20 +112,21 @@ public final class HistoryStore {
             switch value {
             case .integer(let number): .integer(number)
             case .text(let text): .string(text)
+            case .real(let number): .number(number)
             case .null: .null
             }
         }
         return .array([values[0], values[1], withOutput ? .array([values[2], values[3]]) : values[2]])
     }
 
-    private func open() throws(HistoryError) -> (database: Database, session: Int64) {
+    private func open() throws(DatabaseError) -> (database: Database, session: Int64) {
         if let opened { return opened }
         let database = try Database(path: path, patience: HistoryStore.patience)
         // A reader and a writer do not wait for each other; what a crash of the machine may cost is the last cells.
         try database.run("PRAGMA journal_mode = WAL")
         try database.run("PRAGMA synchronous = NORMAL")
         var session: Int64 = 0
-        try database.transaction { () throws(HistoryError) in
+        try database.transaction { () throws(DatabaseError) in
             for table in HistoryStore.tables { try database.run(table) }
             let remark = Database.Value.text("husk \(kernel)")
             let known = try database.run("SELECT session FROM sessions WHERE remark = ?", [remark])

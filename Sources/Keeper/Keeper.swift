@@ -22,6 +22,7 @@ final class Keeper {
     private let filter = CompiledFilter()
     private let sandboxes: KeptSandboxes
     private let hosts: WarmHosts
+    private let restWatch: RestWatch
     private var idleTimer: EventLoop.Timer?
 
     init(
@@ -32,8 +33,11 @@ final class Keeper {
         self.undertaker = undertaker
         loop = try EventLoop()
         loop.rests = true
-        sandboxes = try KeptSandboxes(state: state, filter: filter, loop: loop)
-        hosts = WarmHosts(loop: loop)
+        let groups = ControlGroups(state: state, loop: loop)
+        let sandboxes = try KeptSandboxes(groups: groups, filter: filter, loop: loop)
+        self.sandboxes = sandboxes
+        hosts = WarmHosts(groups: groups, loop: loop)
+        restWatch = RestWatch(loop: loop) { sandboxes.all }
         try SystemError.check("prctl(subreaper)", clinux_set_subreaper())
     }
 
@@ -42,6 +46,9 @@ final class Keeper {
         _ = try loop.watch(listener.number) { [unowned self] _ in acceptClients() }
         watchUndertaker()
         sandboxes.onRetired = { [unowned self] in rest() }
+        restWatch.onOverMemory = { [unowned self] sandbox in
+            for name in sandbox.kernels { if let kernel = kernels[name] { end(kernel, .outOfMemory) } }
+        }
         rest()
         try loop.run()
     }
@@ -101,6 +108,16 @@ final class Keeper {
                 }
             }
         case .interrupt(let name): withKernel(name, of: client) { $0.signalGroup(SIGINT) }
+        case .list: reply(.kernels(kernels.values.map(\.facts)), to: client)
+        case .stop(let name):
+            guard let kernel = kernels[name] else {
+                return reply(.refused(code: "kernel_unknown", reason: "There is no kernel \(name)."), to: client)
+            }
+            end(kernel, .stopped)
+            reply(.done, to: client)
+        case .look:
+            restWatch.wake()
+            reply(.done, to: client)
         case .end(let name): withKernel(name, of: client) { [unowned self] in end($0, .requested) }
         }
     }
@@ -173,16 +190,24 @@ final class Keeper {
             }
             boxes.append(OwnedDescriptorBox(descriptor))
         }
+        if order.sandbox.limits.kernels > 0, kernels.count >= Int(clamping: order.sandbox.limits.kernels) {
+            return reply(
+                .refused(
+                    code: "kernel_limit",
+                    reason: "There are \(kernels.count) kernels already, as many as --max-kernels allows."), to: client)
+        }
+        var host: WarmHost?
         do throws(SandboxError) {
             // The host warms up while the sandbox is made.
-            let host = try hosts.host(for: order.interpreter.door)
-            let sandbox = try sandboxes.sandbox(for: order)
+            host = try hosts.host(for: order.interpreter.door)
+            let sandbox = try sandboxes.sandbox(for: order) { host?.takeSeat() }
             let kernel = KeptKernel(order: order, sandbox: sandbox, descriptors: boxes, owner: client)
             kernels[order.kernel] = kernel
             sandbox.kernels.insert(order.kernel)
             try enter(kernel, host: host)
         } catch {
             if let kernel = kernels[order.kernel] { forget(kernel) }
+            host?.standUp()
             reply(.refused(code: error.code, reason: error.description), to: client)
         }
     }
@@ -192,11 +217,14 @@ final class Keeper {
         let entry = EntrySpec(
             namespaces: sandbox.namespaces, environment: kernel.order.interpreter.environment,
             directory: kernel.order.interpreter.directory, limits: sandbox.spec.limits,
+            dataSize: kernel.sandbox.groups.limitsMemory ? 0 : sandbox.spec.limits.memory,
             clearsGroups: sandbox.identities.hasRoot, writablePaths: sandbox.writablePaths)
         let null = open("/dev/null", O_RDONLY | O_CLOEXEC)
         defer { close(null) }
         let interpreter = [null] + kernel.interpreterNumbers
-        let groups = kernel.sandbox.groups.joinDescriptors
+        // Whoever is forked by a host that sits in the groups is in them already.
+        let groups = kernel.sandbox.isHostSeated && host != nil ? [] : kernel.sandbox.groups.joinDescriptors
+        kernel.sandbox.isHostSeated = false
         guard let host else {
             guard case .exec(let path, let arguments) = kernel.order.interpreter.door else { return }
             let pid = SandboxEntry.fork(into: sandbox.process.descriptor, entry)
@@ -229,6 +257,8 @@ final class Keeper {
 
     private func started(_ kernel: KeptKernel, pid: Int32) {
         kernel.pid = pid
+        kernel.sandbox.interpreters[kernel.name] = pid
+        restWatch.wake()
         kernel.releaseWriteEnds()
         do throws(SystemError) {
             let process = try ProcessHandle(pid: pid)
@@ -281,8 +311,10 @@ final class Keeper {
         let death: Death
         if let planned = kernel.planned {
             death = planned
-        } else if status == .signalled(SIGKILL), kernel.sandbox.groups.hasKilledForMemory {
+        } else if status == .signalled(SIGKILL), kernel.sandbox.takeMemoryKill() {
             death = .outOfMemory
+        } else if status == .signalled(SIGSYS) {
+            death = .forbiddenCall
         } else if let exit = kernel.sandbox.exit {
             death = .sandbox(exit)
         } else {
@@ -329,6 +361,7 @@ final class Keeper {
         idleTimer = loop.after(Keeper.linger) { [unowned self] in
             idleTimer = nil
             if clients.isEmpty, kernels.isEmpty, sandboxes.isEmpty {
+                hosts.end()
                 state.removeAll()
                 loop.stop()
             }

@@ -59,7 +59,9 @@ final class KeptKernel {
 
     var facts: KernelFacts {
         KernelFacts(
-            kernel: name, pid: pid, sandboxPID: sandbox.sandbox.pid, death: death,
-            depositCount: UInt32(deposit.count), limits: sandbox.groups.limitsInForce)
+            kernel: name, sandboxName: sandbox.name, sandboxID: sandbox.id, owner: order.owner, pid: pid,
+            sandboxPID: sandbox.sandbox.pid, began: sandbox.began, death: death, isDurable: isDurable,
+            isServed: owner != nil, depositCount: UInt32(deposit.count), limits: sandbox.groups.limitsInForce,
+            groups: sandbox.groups.directories)
     }
 }

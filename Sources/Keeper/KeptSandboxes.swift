@@ -9,15 +9,15 @@ final class KeptSandboxes {
     var onRetired: (() -> Void)?
 
     private let loop: EventLoop
-    private let state: StateDirectory
+    private let groups: ControlGroups
     private let filter: CompiledFilter
     /// The keeper's own sealed program, which is PID 1's too.
     private let program: OwnedDescriptor
     private var sandboxes: [String: KeptSandbox] = [:]
     private var subordinates = SubordinateIDs.ofCaller()
 
-    init(state: StateDirectory, filter: CompiledFilter, loop: EventLoop) throws(SystemError) {
-        self.state = state
+    init(groups: ControlGroups, filter: CompiledFilter, loop: EventLoop) throws(SystemError) {
+        self.groups = groups
         self.filter = filter
         self.loop = loop
         program = OwnedDescriptor(
@@ -27,8 +27,11 @@ final class KeptSandboxes {
     /// Whether there is none, dying ones included.
     var isEmpty: Bool { sandboxes.isEmpty }
 
-    /// The sandbox that an order names, or a new one.
-    func sandbox(for order: KernelOrder) throws(SandboxError) -> KeptSandbox {
+    /// Those that live.
+    var all: [KeptSandbox] { sandboxes.values.filter { $0.exit == nil } }
+
+    /// The sandbox that an order names, or a new one, in groups that wait for it or in new ones.
+    func sandbox(for order: KernelOrder, waiting: () -> CgroupTree?) throws(SandboxError) -> KeptSandbox {
         let name = order.sandboxName.isEmpty ? order.kernel : order.sandboxName
         if let existing = sandboxes[name] {
             guard !existing.isEnding, existing.exit == nil else {
@@ -36,7 +39,7 @@ final class KeptSandboxes {
             }
             return existing
         }
-        let kept = try make(name, order)
+        let kept = try make(name, order, waiting())
         sandboxes[name] = kept
         kept.watch = try? loop.watch(kept.sandbox.process.descriptor.number) { [unowned self, unowned kept] _ in
             guard let status = try? kept.sandbox.process.collect() else { return }
@@ -50,33 +53,36 @@ final class KeptSandboxes {
     /// A kernel has left; with the last one the sandbox ends.
     func leave(_ sandbox: KeptSandbox, kernel: String) {
         sandbox.kernels.remove(kernel)
+        sandbox.interpreters[kernel] = nil
         if sandbox.kernels.isEmpty { retire(sandbox) }
     }
 
-    private func make(_ name: String, _ order: KernelOrder) throws(SandboxError) -> KeptSandbox {
-        let groups = try CgroupTree(name: name, limits: order.sandbox.limits)
-        state.record(sandbox: name, groups: groups.directories)
+    private func make(
+        _ name: String, _ order: KernelOrder, _ waiting: CgroupTree?
+    ) throws(SandboxError) -> KeptSandbox {
+        let tree = waiting ?? groups.make()
         do throws(SandboxError) {
+            try tree.apply(order.sandbox.limits)
             try filter.prepare()
-            return KeptSandbox(name: name, sandbox: try launch(order, groups), groups: groups)
+            let kept = KeptSandbox(name: name, sandbox: try launch(order), groups: tree)
+            kept.isHostSeated = waiting != nil
+            return kept
         } catch {
-            groups.remove()
-            state.forget(sandbox: name)
+            groups.discard(tree)
             throw error
         }
     }
 
-    private func launch(_ order: KernelOrder, _ groups: CgroupTree) throws(SandboxError) -> Sandbox {
+    private func launch(_ order: KernelOrder) throws(SandboxError) -> Sandbox {
         do throws(SandboxError) {
             return try Sandbox(
                 spec: order.sandbox, hostname: "husk",
                 identities: .current(index: .random(in: 0..<0x4000), subordinates: subordinates),
-                program: program, filter: filter.program
-            ) { pid throws(SandboxError) in try groups.join(pid) }
+                program: program, filter: filter.program)
         } catch  where error.code == SubordinateIDs.failure {
             // In a container newuidmap(1) may be there and not set-uid: the caller alone is enough.
             subordinates = nil
-            return try launch(order, groups)
+            return try launch(order)
         }
     }
 
@@ -86,14 +92,11 @@ final class KeptSandboxes {
             if sandbox.kernels.isEmpty { sandbox.end() }
             return
         }
-        guard sandbox.kernels.isEmpty, sandboxes[sandbox.name] === sandbox else { return }
-        guard sandbox.groups.remove() else {
-            // A process that has ended is in its group until it is reaped.
-            loop.after(.milliseconds(10)) { [unowned self] in retire(sandbox) }
-            return
+        guard sandbox.kernels.isEmpty, sandboxes[sandbox.name] === sandbox, !sandbox.isRetiring else { return }
+        sandbox.isRetiring = true
+        groups.discard(sandbox.groups) { [unowned self] in
+            sandboxes[sandbox.name] = nil
+            onRetired?()
         }
-        sandboxes[sandbox.name] = nil
-        state.forget(sandbox: sandbox.name)
-        onRetired?()
     }
 }

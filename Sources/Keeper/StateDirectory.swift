@@ -6,7 +6,7 @@ import LinuxKit
 ///     keeper.lock            held while a keeper lives
 ///     keeper.sock            where servers connect
 ///     kernels/NAME/          a kernel's journal; the server writes it
-///     sandboxes/NAME         a sandbox's control groups, one path a line
+///     groups/NAME            a sandbox's control groups, one path a line
 struct StateDirectory {
     let path: String
 
@@ -33,19 +33,19 @@ struct StateDirectory {
     }
 
     /// Writes down the control groups of a sandbox, for whoever has to remove them.
-    func record(sandbox: String, groups: [String]) {
+    func record(groups: [String], of name: String) {
         guard !groups.isEmpty else { return }
-        mkdir("\(path)/sandboxes", 0o700)
-        let file = open("\(path)/sandboxes/\(sandbox)", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        mkdir("\(path)/groups", 0o700)
+        let file = open("\(path)/groups/\(name)", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard file >= 0 else { return }
         defer { close(file) }
         let bytes = Array(groups.joined(separator: "\n").utf8)
         _ = write(file, bytes, bytes.count)
     }
 
-    /// Forgets a sandbox.
-    func forget(sandbox: String) {
-        unlink("\(path)/sandboxes/\(sandbox)")
+    /// Forgets control groups.
+    func forget(groups name: String) {
+        unlink("\(path)/groups/\(name)")
     }
 
     /// Removes a kernel's journal.
@@ -55,9 +55,9 @@ struct StateDirectory {
 
     /// Removes what earlier keepers left. The caller holds the lock and every sandbox has ended.
     func clean() {
-        for name in Directory.entries("\(path)/sandboxes") {
-            StateDirectory.removeGroups(listedIn: "\(path)/sandboxes/\(name)")
-            forget(sandbox: name)
+        for name in Directory.entries("\(path)/groups") {
+            StateDirectory.removeGroups(listedIn: "\(path)/groups/\(name)")
+            forget(groups: name)
         }
         for name in Directory.entries("\(path)/kernels") {
             waitForServer(of: name)
@@ -80,7 +80,7 @@ struct StateDirectory {
     /// Removes everything that is the keeper's own. The caller holds the lock.
     func removeAll() {
         clean()
-        for name in ["kernels", "sandboxes"] { rmdir("\(path)/\(name)") }
+        for name in ["kernels", "groups"] { rmdir("\(path)/\(name)") }
         unlink(socket)
         unlink(lock)
         rmdir(path)

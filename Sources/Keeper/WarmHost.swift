@@ -17,6 +17,11 @@ final class WarmHost {
     let process: ProcessHandle
     var watch: EventLoop.Watch?
     var processWatch: EventLoop.Watch?
+    /// The groups that it sits in, which the next sandbox gets.
+    private var seat: CgroupTree?
+    private var isSeated = false
+    /// Called when it is ready and sits nowhere.
+    var onUnseated: (() -> Void)?
     private var isReady = false
     private var running: Job?
     private var waiting: [Job] = []
@@ -38,6 +43,31 @@ final class WarmHost {
         startNext()
     }
 
+    /// The groups that the next interpreter will be in without joining, if there are any; they are the caller's then.
+    func takeSeat() -> CgroupTree? {
+        guard isSeated, running == nil, waiting.isEmpty else { return nil }
+        isSeated = false
+        return seat.take()
+    }
+
+    /// Gives up the groups that it sits in, for good.
+    func giveUpSeat() -> CgroupTree? { seat.take() }
+
+    /// Sends it to wait in groups.
+    func sit(in groups: CgroupTree) {
+        seat = groups
+        do {
+            try socket.send(HostMessage.sit.encoded, descriptors: groups.joinDescriptors)
+        } catch {
+            // It is lost, and noticed by its end.
+        }
+    }
+
+    /// Lets it sit somewhere when it sits nowhere.
+    func standUp() {
+        if isReady, running == nil, waiting.isEmpty, seat == nil { onUnseated?() }
+    }
+
     /// Takes a message of the host. Returns false when the host is of no more use.
     func take(_ message: HostMessage) -> Bool {
         switch message {
@@ -47,6 +77,9 @@ final class WarmHost {
                 return false
             }
             isReady = true
+            standUp()
+        case .seated(let isSeated):
+            self.isSeated = isSeated && seat != nil
         case .forked(let pid):
             guard let job = running else { return false }
             running = nil
@@ -55,7 +88,8 @@ final class WarmHost {
             } else {
                 job.done(.failure(SandboxError(making: "interpreter", SystemError("fork into the sandbox", -pid))))
             }
-        case .fork: return false
+            standUp()
+        case .fork, .sit: return false
         }
         startNext()
         return true

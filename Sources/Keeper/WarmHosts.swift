@@ -6,10 +6,22 @@ import Sandboxing
 /// The warm hosts of a keeper, one a profile, each started when the first kernel needs it.
 final class WarmHosts {
     private let loop: EventLoop
+    private let groups: ControlGroups
     private var hosts: [InterpreterSpec.HostProfile: WarmHost] = [:]
 
-    init(loop: EventLoop) {
+    init(groups: ControlGroups, loop: EventLoop) {
+        self.groups = groups
         self.loop = loop
+    }
+
+    /// Ends all of them, and waits for that.
+    func end() {
+        for host in hosts.values {
+            try? host.process.send(signal: SIGKILL)
+            while (try? host.process.collect()) == nil { usleep(1000) }
+            host.giveUpSeat()?.remove()
+        }
+        hosts = [:]
     }
 
     /// The host behind a door; nil for an interpreter that is executed.
@@ -19,6 +31,9 @@ final class WarmHosts {
         let host: WarmHost
         do throws(SystemError) {
             host = try WarmHost(profile: profile)
+            host.onUnseated = { [unowned self, unowned host] in
+                if groups.areAvailable { host.sit(in: groups.make()) }
+            }
             host.watch = try loop.watch(host.socket.descriptor.number) { [unowned self, unowned host] _ in
                 read(host, profile)
             }
@@ -53,6 +68,7 @@ final class WarmHosts {
         for watch in [host.watch, host.processWatch].compactMap({ $0 }) { loop.forget(watch) }
         try? host.process.send(signal: SIGKILL)
         host.failAll(SandboxError(code: "interpreter_unusable", reason))
+        if let seat = host.giveUpSeat() { groups.discard(seat) }
         reap(host)
     }
 

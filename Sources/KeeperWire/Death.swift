@@ -12,6 +12,16 @@ public enum Death: Hashable, Sendable, CustomStringConvertible {
     case orphaned
     /// The memory limit was reached, and the kernel chose this process.
     case outOfMemory
+    /// The interpreter made a system call that does not exist for it and that kills: another architecture's.
+    case forbiddenCall
+    /// It ran longer than it may, and did not end when it was interrupted.
+    case deadline
+    /// Nobody has used it for as long as that may be.
+    case idle
+    /// A cell went on after it had said more than a cell may, and was interrupted.
+    case output
+    /// An operator ended it: `husk stop`.
+    case stopped
     /// The keeper itself is gone, and every sandbox with it.
     case keeper
     /// The interpreter broke the rules of its channel, in the way that the text says.
@@ -29,6 +39,11 @@ public enum Death: Hashable, Sendable, CustomStringConvertible {
         case .requested: "requested"
         case .orphaned: "orphaned"
         case .outOfMemory: "out_of_memory"
+        case .forbiddenCall: "seccomp"
+        case .deadline: "deadline"
+        case .idle: "idle"
+        case .output: "output_limit"
+        case .stopped: "operator"
         case .keeper: "keeper_lost"
         case .violation: "channel_violation"
         case .journal: "journal_failed"
@@ -43,6 +58,11 @@ public enum Death: Hashable, Sendable, CustomStringConvertible {
         case .requested: "The kernel was shut down."
         case .orphaned: "No server came back for the kernel in time."
         case .outOfMemory: "The sandbox reached its memory limit; raise --memory."
+        case .forbiddenCall: "The interpreter made a system call that no sandbox has (SIGSYS), and was killed for it."
+        case .deadline: "It ran longer than it may and did not heed the interrupt; raise --cell-timeout or --lifetime."
+        case .idle: "Nobody has used the kernel for the time of --idle-timeout."
+        case .output: "A cell said more than it may and did not heed the interrupt; raise --output-limit."
+        case .stopped: "An operator stopped the kernel."
         case .keeper: "The process that keeps the sandboxes was killed, and every sandbox with it."
         case .violation(let what): "The interpreter's side of the channel was damaged, and the kernel ended: \(what)."
         case .journal(let what): "The kernel's journal could not be written, and the kernel ended: \(what)."
@@ -60,6 +80,11 @@ public enum Death: Hashable, Sendable, CustomStringConvertible {
             case .keeper: (5, nil)
             case .violation: (6, nil)
             case .journal: (7, nil)
+            case .forbiddenCall: (8, nil)
+            case .deadline: (9, nil)
+            case .idle: (10, nil)
+            case .output: (11, nil)
+            case .stopped: (12, nil)
             }
         writer.append(kind)
         switch self {
@@ -94,6 +119,11 @@ public enum Death: Hashable, Sendable, CustomStringConvertible {
         case 5: self = .keeper
         case 6: self = .violation(try reader.string())
         case 7: self = .journal(try reader.string())
+        case 8: self = .forbiddenCall
+        case 9: self = .deadline
+        case 10: self = .idle
+        case 11: self = .output
+        case 12: self = .stopped
         default: throw .malformed("death")
         }
     }

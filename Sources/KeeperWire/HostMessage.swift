@@ -7,6 +7,11 @@ public enum HostMessage: Hashable, Sendable {
     case fork(EntrySpec)
     /// The interpreter's pid as the keeper sees it, or a negated errno value.
     case forked(pid: Int32)
+    /// Join the control groups of a sandbox to come, so that what is forked next is in them. Carries their
+    /// `cgroup.procs` files.
+    case sit
+    /// The host has joined them, or could not.
+    case seated(Bool)
 
     /// The bytes of the message.
     public var encoded: [UInt8] {
@@ -22,6 +27,10 @@ public enum HostMessage: Hashable, Sendable {
         case .forked(let pid):
             writer.append(UInt8(2))
             writer.append(pid)
+        case .sit: writer.append(UInt8(3))
+        case .seated(let hasJoined):
+            writer.append(UInt8(4))
+            writer.append(hasJoined)
         }
         return writer.bytes
     }
@@ -37,6 +46,8 @@ public enum HostMessage: Hashable, Sendable {
             self = .ready(failure: try reader.string())
         case 1: self = .fork(try EntrySpec(from: &reader))
         case 2: self = .forked(pid: try reader.integer())
+        case 3: self = .sit
+        case 4: self = .seated(try reader.boolean())
         default: throw .unknownKind(kind)
         }
         try reader.finish()

@@ -10,6 +10,8 @@ public enum KeeperReply: Hashable, Sendable {
     case running(kernel: KernelFacts)
     /// The request cannot be met.
     case refused(code: String, reason: String)
+    /// Every kernel that the keeper has.
+    case kernels([KernelFacts])
     /// Not an answer: the interpreter or its sandbox has ended.
     case ended(kernel: String, death: Death)
 
@@ -29,6 +31,9 @@ public enum KeeperReply: Hashable, Sendable {
             writer.append(UInt8(3))
             writer.append(code)
             writer.append(reason)
+        case .kernels(let list):
+            writer.append(UInt8(5))
+            writer.append(list) { $1.encode(into: &$0) }
         case .ended(let kernel, let death):
             writer.append(UInt8(4))
             writer.append(kernel)
@@ -50,55 +55,9 @@ public enum KeeperReply: Hashable, Sendable {
         case 2: self = .running(kernel: try KernelFacts(from: &reader))
         case 3: self = .refused(code: try reader.string(), reason: try reader.string())
         case 4: self = .ended(kernel: try reader.string(), death: try Death(from: &reader))
+        case 5: self = .kernels(try reader.list { reader throws(WireError) in try KernelFacts(from: &reader) })
         default: throw .unknownKind(kind)
         }
         try reader.finish()
-    }
-}
-
-/// What the keeper knows of a running kernel.
-public struct KernelFacts: Hashable, Sendable {
-    /// Its name.
-    public var kernel: String
-    /// The interpreter's pid on the machine.
-    public var pid: Int32
-    /// The pid of the sandbox's PID 1 on the machine.
-    public var sandboxPID: Int32
-    /// How it ended, if it has.
-    public var death: Death?
-    /// How many of the descriptors that come along were deposited.
-    public var depositCount: UInt32
-    /// Which limits bind, and by what; one phrase each.
-    public var limits: [String]
-
-    /// Describes a kernel.
-    public init(
-        kernel: String, pid: Int32, sandboxPID: Int32, death: Death? = nil, depositCount: UInt32 = 0, limits: [String]
-    ) {
-        self.kernel = kernel
-        self.pid = pid
-        self.sandboxPID = sandboxPID
-        self.death = death
-        self.depositCount = depositCount
-        self.limits = limits
-    }
-
-    func encode(into writer: inout WireWriter) {
-        writer.append(kernel)
-        writer.append(pid)
-        writer.append(sandboxPID)
-        writer.append(death != nil)
-        death?.encode(into: &writer)
-        writer.append(depositCount)
-        writer.append(limits)
-    }
-
-    init(from reader: inout WireReader) throws(WireError) {
-        kernel = try reader.string()
-        pid = try reader.integer()
-        sandboxPID = try reader.integer()
-        death = try reader.boolean() ? try Death(from: &reader) : nil
-        depositCount = try reader.integer()
-        limits = try reader.strings()
     }
 }

@@ -12,6 +12,12 @@ public enum KeeperRequest: Hashable, Sendable {
     case interrupt(kernel: String)
     /// End a kernel, and its sandbox when it was the last one there.
     case end(kernel: String)
+    /// Name all kernels.
+    case list
+    /// End a kernel, whoever has it: an operator's wish.
+    case stop(kernel: String)
+    /// Look often at what the sandboxes use: a cell takes its time.
+    case look
 
     /// The bytes of the message.
     public var encoded: [UInt8] {
@@ -27,6 +33,9 @@ public enum KeeperRequest: Hashable, Sendable {
         case .deposit(let kernel): KeeperRequest.append(3, kernel, to: &writer)
         case .interrupt(let kernel): KeeperRequest.append(4, kernel, to: &writer)
         case .end(let kernel): KeeperRequest.append(5, kernel, to: &writer)
+        case .list: writer.append(UInt8(6))
+        case .stop(let kernel): KeeperRequest.append(7, kernel, to: &writer)
+        case .look: writer.append(UInt8(8))
         }
         return writer.bytes
     }
@@ -45,6 +54,9 @@ public enum KeeperRequest: Hashable, Sendable {
         case 3: self = .deposit(kernel: try reader.string())
         case 4: self = .interrupt(kernel: try reader.string())
         case 5: self = .end(kernel: try reader.string())
+        case 6: self = .list
+        case 7: self = .stop(kernel: try reader.string())
+        case 8: self = .look
         default: throw .unknownKind(kind)
         }
         try reader.finish()

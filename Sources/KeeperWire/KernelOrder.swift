@@ -7,6 +7,8 @@ public struct KernelOrder: Hashable, Sendable {
     public var kernel: String
     /// The sandbox to join, or to make under that name when there is none. Empty: one of its own.
     public var sandboxName: String
+    /// Whom the use of the sandbox is put down to.
+    public var owner: String
     /// Zero: the sandbox ends with the server's connection. Else the seconds that it lives without a server.
     public var orphanSeconds: UInt64
     /// The sandbox, if it is to be made.
@@ -18,12 +20,14 @@ public struct KernelOrder: Hashable, Sendable {
     public init(
         kernel: String,
         sandboxName: String = "",
+        owner: String = "",
         orphanSeconds: UInt64,
         sandbox: SandboxSpec,
         interpreter: InterpreterSpec
     ) {
         self.kernel = kernel
         self.sandboxName = sandboxName
+        self.owner = owner
         self.orphanSeconds = orphanSeconds
         self.sandbox = sandbox
         self.interpreter = interpreter
@@ -46,6 +50,7 @@ public struct KernelOrder: Hashable, Sendable {
     func encode(into writer: inout WireWriter) {
         writer.append(kernel)
         writer.append(sandboxName)
+        writer.append(owner)
         writer.append(orphanSeconds)
         sandbox.encode(into: &writer)
         interpreter.encode(into: &writer)
@@ -54,6 +59,7 @@ public struct KernelOrder: Hashable, Sendable {
     init(from reader: inout WireReader) throws(WireError) {
         kernel = try reader.string()
         sandboxName = try reader.string()
+        owner = try reader.string()
         orphanSeconds = try reader.integer()
         sandbox = try SandboxSpec(from: &reader)
         interpreter = try InterpreterSpec(from: &reader)

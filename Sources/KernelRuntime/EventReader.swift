@@ -15,6 +15,8 @@ struct EventReader {
     private(set) var cursor: JournalCursor
     private var frames = MessageAssembler()
     private var entry = EntryAssembler()
+    /// What cells have used whose replies are about to come.
+    private var usage: [UInt64: [UInt8]] = [:]
 
     /// Reads what follows a sequence number.
     init(_ journal: Journal, after sequence: UInt64) {
@@ -46,7 +48,7 @@ struct EventReader {
         switch JournalEntry.Kind(rawValue: record.kind) {
         case .frame:
             guard let frame = JournalEntry.frame(record), let output = try? frames.add(frame) else { return nil }
-            return EventReader.event(output)
+            return event(output)
         case .publish, .leftover:
             guard let bytes = entry.add(record), let event = JournalEntry.decodeOutput(bytes) else { return nil }
             return .broadcast(type: event.type, content: event.content, metadata: Array("{}".utf8), buffers: [])
@@ -54,6 +56,9 @@ struct EventReader {
             // The interpreter's replies are frames: both kinds go out in the order of the journal.
             guard let bytes = entry.add(record), let reply = JournalEntry.decodeOutput(bytes) else { return nil }
             return .reply(ChannelMessage(type: reply.type, content: reply.content))
+        case .usage:
+            if let bytes = entry.add(record) { usage[record.request] = bytes }
+            return nil
         case .request, .stdin, .death, .snapshot:
             _ = entry.add(record)
             return nil
@@ -61,15 +66,19 @@ struct EventReader {
         }
     }
 
-    private static func event(_ output: MessageAssembler.Output) -> Event? {
+    private mutating func event(_ output: MessageAssembler.Output) -> Event? {
         switch output {
         case .text(let kind, _, let bytes): return .text(kind, bytes: bytes)
-        case .message(_, let said):
+        case .message(let request, var said):
             switch try? EventRules.destination(of: said) {
             case .broadcast:
                 return .broadcast(
                     type: said.type, content: said.content, metadata: said.metadata, buffers: said.buffers)
-            case .reply: return .reply(said)
+            case .reply:
+                if said.type == "execute_reply", let used = usage.removeValue(forKey: request) {
+                    said.metadata = EventRules.metadata(said.metadata, with: used)
+                }
+                return .reply(said)
             case .input: return .question(said)
             case .nowhere, nil: return nil
             }

@@ -34,6 +34,17 @@ enum EventRules {
         }
     }
 
+    /// Metadata of a reply with what the server knows of the cell, under a name of its own.
+    static func metadata(_ metadata: [UInt8], with facts: [UInt8]) -> [UInt8] {
+        guard var object = try? JSONValue(parsing: metadata), let known = try? JSONValue(parsing: facts) else {
+            return metadata
+        }
+        var own = object["husk"]?.objectValue ?? [:]
+        for (name, value) in known.objectValue ?? [:] { own[name] = value }
+        object["husk"] = .object(own)
+        return object.encoded()
+    }
+
     /// The content of a stream message.
     static func stream(_ name: String, _ text: [UInt8]) -> [UInt8] {
         var content = Array("{\"name\":\"\(name)\",\"text\":".utf8)

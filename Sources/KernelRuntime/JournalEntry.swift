@@ -24,6 +24,8 @@ enum JournalEntry {
         case snapshot = 7
         /// Output beside the machine: what a dead interpreter left in its pipes.
         case leftover = 8
+        /// What a cell has used: a JSON object, written before the reply of which it becomes a part.
+        case usage = 9
     }
 
     /// Bit 0 of `flags`: the entry goes on in the next record.

@@ -61,6 +61,29 @@ public final class KeeperConnection {
         return try answer()
     }
 
+    /// Every kernel of the state directory.
+    public func kernels() throws(KernelError) -> [KernelFacts] {
+        try send(.list)
+        while true {
+            if case .kernels(let list) = try reply().message { return list }
+        }
+    }
+
+    /// Ends a kernel, whoever has it.
+    public func stop(_ kernel: String) throws(KernelError) {
+        try send(.stop(kernel: kernel))
+        while true {
+            switch try reply().message {
+            case .done: return
+            case .refused(let code, let reason): throw KernelError(code: code, reason)
+            default: continue
+            }
+        }
+    }
+
+    /// Whether a keeper lives there, so that asking it starts none.
+    public static func exists(state: String) -> Bool { access("\(state)/keeper.sock", F_OK) == 0 }
+
     /// Sends a request whose answer is only that it is done; `next` skips it.
     public func send(_ request: KeeperRequest, descriptors: [Int32] = []) throws(KernelError) {
         do throws(SystemError) {

@@ -1,6 +1,7 @@
 import HistoryStore
 import JupyterProtocol
 import LinuxKit
+import SQLiteDatabase
 
 /// What a kernel remembers of its cells, written soon after it has come, and read when a client asks.
 ///
@@ -34,7 +35,7 @@ final class KernelHistory {
     func answer(_ content: [UInt8]) -> [UInt8] {
         let request = HistoryRequest(content: (try? JSONValue(parsing: content)) ?? [:])
         let found: JSONValue
-        do throws(HistoryError) {
+        do throws(DatabaseError) {
             found = try store.answer(request)
         } catch {
             cope(with: error)
@@ -45,7 +46,7 @@ final class KernelHistory {
 
     /// Writes what has not been written.
     func flush() {
-        do throws(HistoryError) {
+        do throws(DatabaseError) {
             try store.flush()
         } catch {
             cope(with: error)
@@ -61,7 +62,7 @@ final class KernelHistory {
         }
     }
 
-    private func cope(with error: HistoryError) {
+    private func cope(with error: DatabaseError) {
         guard !error.isBusy else { return }
         store.forgetFile()
         onProblem?("the history is not kept: \(error)")

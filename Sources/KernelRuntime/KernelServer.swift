@@ -25,7 +25,10 @@ public final class KernelServer {
     /// Called with what a user should know and cannot see, a sentence each.
     public var onProblem: ((String) -> Void)? {
         get { history.onProblem }
-        set { history.onProblem = newValue }
+        set {
+            history.onProblem = newValue
+            meter.onProblem = newValue
+        }
     }
     /// Called once, when the interpreter has said hello.
     public var whenReady: (() -> Void)?
@@ -48,6 +51,10 @@ public final class KernelServer {
     private let journal: Journal
     private let publisher: Publisher
     private let history: KernelHistory
+    private let meter: Meter
+    private var limitWatch: LimitWatch?
+    /// Why this server ends the kernel, when nobody asked for it.
+    private var reasonToEnd: Death?
     private var machine: SessionMachine
     private var frames: MessageAssembler
     private var sinceSnapshot = 0
@@ -68,7 +75,7 @@ public final class KernelServer {
     /// Starts a kernel.
     public init(
         starting order: KernelOrder, in place: Place, ports: JSONValue, history: History = .own,
-        keeper: KeeperConnection, loop: EventLoop
+        ledger: String? = nil, limits: KernelLimits = KernelLimits(), keeper: KeeperConnection, loop: EventLoop
     ) throws {
         self.place = place
         isDurable = order.orphanSeconds > 0
@@ -77,7 +84,8 @@ public final class KernelServer {
         descriptors = try KernelDescriptors()
         let answer = try keeper.start(order, descriptors: descriptors.numbers)
         descriptors.releaseWriteEnds()
-        limitsInForce = answer.facts.limits
+        limitsInForce = answer.facts.limits + limits.inForce
+        meter = Meter(answer.facts, ledger: ledger, loop: loop)
         interpreterPID = answer.facts.pid
         channel = try descriptors.channel(lastFrame: 0)
         mkdir("\(place.state)/kernels", 0o700)
@@ -92,18 +100,21 @@ public final class KernelServer {
             path: history.path(in: place, isDurable: isDurable), kernel: session, loop: loop)
         try journal.write(
             .leftover, JournalEntry.encode(type: "status", content: Array(#"{"execution_state":"starting"}"#.utf8)))
+        watch(limits)
     }
 
     /// Takes over a kernel whose server has gone: the state comes from the journal, the rest from the keeper.
     public init(
-        attachingTo place: Place, ports: JSONValue, history: History = .own, keeper: KeeperConnection, loop: EventLoop
+        attachingTo place: Place, ports: JSONValue, history: History = .own, ledger: String? = nil,
+        limits: KernelLimits = KernelLimits(), keeper: KeeperConnection, loop: EventLoop
     ) throws {
         self.place = place
         isDurable = true
         self.loop = loop
         self.keeper = keeper
         var answer = try keeper.adopt(place.kernel)
-        limitsInForce = answer.facts.limits
+        limitsInForce = answer.facts.limits + limits.inForce
+        meter = Meter(answer.facts, ledger: ledger, loop: loop)
         interpreterPID = answer.facts.pid
         guard let descriptors = KernelDescriptors(&answer.descriptors) else {
             throw KernelError(code: "keeper_protocol", "The keeper gave no descriptors.")
@@ -130,6 +141,9 @@ public final class KernelServer {
         }
         for output in recovery.memories + recovery.missing { try perform(output) }
         if let ended = answer.facts.death { death = ended }
+        meter.resume()
+        watch(limits)
+        for request in machine.runningCells { begin(request) }
     }
 
     /// Begins to serve clients through `front`, which the caller keeps.
@@ -150,6 +164,7 @@ public final class KernelServer {
     /// Accepts a request. Called by the front.
     public func submit(_ request: ClientRequest) {
         guard death == nil || !machine.isDead else { return }
+        limitWatch?.use()
         var request = request
         request.number = machine.memory.nextNumber
         var writer = WireWriter()
@@ -216,8 +231,10 @@ public final class KernelServer {
             let frame = try channel.nextFrame()
         {
             count += 1
-            try record(frame)
-            if let output = try frames.add(frame), case .message(let request, let message) = output {
+            let output = try frames.add(frame)
+            if case .message(let request, let message)? = output { try account(for: message, of: request) }
+            try record(allowed(frame))
+            if case .message(let request, let message)? = output {
                 _ = try EventRules.destination(of: message)
                 try handle(.message(request: request, message))
                 if let ready = whenReady, machine.hello != nil {
@@ -252,6 +269,7 @@ public final class KernelServer {
         case .send(let request, let message):
             sentCount += 1
             try channel.send(message, request: request)
+            if message.type == "execute_request" { begin(request) }
         case .interrupt: interrupt()
         case .end: end()
         }
@@ -286,6 +304,47 @@ public final class KernelServer {
         retry = loop.after(.milliseconds(10)) { [unowned self] in retry = nil }
     }
 
+    // MARK: Limits and the meter
+
+    private func watch(_ limits: KernelLimits) {
+        limitWatch = LimitWatch(
+            limits, loop: loop,
+            actions: .init(
+                interrupt: { [unowned self] in interrupt() },
+                end: { [unowned self] reason in
+                    reasonToEnd = reasonToEnd ?? reason
+                    end()
+                },
+                tell: { [unowned self] request, line in
+                    let content = EventRules.stream("stderr", Array("husk: \(line)\n".utf8))
+                    attempt {
+                        try record(.leftover, request: request, JournalEntry.encode(type: "stream", content: content))
+                    }
+                }))
+    }
+
+    private func begin(_ request: UInt64) {
+        meter.begin(request)
+        limitWatch?.begin(request)
+    }
+
+    /// Writes down what a cell has used before its reply, of which that becomes a part.
+    private func account(for message: ChannelMessage, of request: UInt64) throws {
+        guard message.type == "execute_reply", let used = meter.end(request) else { return }
+        var facts: JSONValue = ["usage": used]
+        if let refusal = limitWatch?.end(request) { facts["refusal"] = .string(refusal) }
+        try record(.usage, request: request, facts.encoded())
+    }
+
+    /// The frame, or, when its cell has said too much, an empty one with its number.
+    private func allowed(_ frame: ChannelFrame) -> ChannelFrame {
+        guard let limitWatch, !limitWatch.mayPublish(frame.payload.count, of: frame.request), frame.kind != .message
+        else { return frame }
+        var empty = frame
+        empty.payload = []
+        return empty
+    }
+
     // MARK: Death
 
     private func listenToKeeper() {
@@ -299,7 +358,9 @@ public final class KernelServer {
     }
 
     private func learn(_ reason: Death) {
-        if death == nil { death = reason }
+        if death == nil { death = reason == .requested ? reasonToEnd ?? reason : reason }
+        // Before the sandbox's control groups are gone.
+        meter.sample()
         // Not watched any more: a closed connection is readable for ever.
         if reason == .keeper, watches.count > 1 { loop.forget(watches.removeLast()) }
     }
@@ -332,6 +393,7 @@ public final class KernelServer {
         watches = []
         if let retry { loop.cancel(retry) }
         history.flush()
+        meter.flush()
         for suffix in ["", "-wal", "-shm"] { unlink("\(place.directory)/\(History.fileName)\(suffix)") }
         unlink("\(place.directory)/position")
         unlink("\(place.directory)/session")

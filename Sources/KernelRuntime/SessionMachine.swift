@@ -71,6 +71,11 @@ struct SessionMachine {
         main.running ?? subshells.lazy.compactMap { lanes[.subshell($0)]?.running }.first
     }
 
+    /// The cells that the interpreter works on.
+    var runningCells: [UInt64] {
+        lanes.values.compactMap(\.running).filter { $0.type == "execute_request" }.map(\.number)
+    }
+
     /// Handles one input.
     mutating func handle(_ input: Input) -> [Output] {
         var outputs: [Output] = []

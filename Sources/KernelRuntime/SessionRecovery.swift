@@ -55,7 +55,7 @@ struct SessionRecovery {
         case .death:
             if case .ended(_, let death)? = try? KeeperReply(decoding: bytes) { handle(.death(death)) }
         case .publish, .reply: if !missing.isEmpty { missing.removeFirst() }
-        case .leftover, .snapshot, .frame: break
+        case .leftover, .usage, .snapshot, .frame: break
         }
     }
 

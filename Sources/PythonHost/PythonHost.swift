@@ -55,9 +55,12 @@ public enum PythonHost {
 
     private static func serve(_ socket: borrowing MessageSocket) throws(SystemError) -> Int32 {
         while var received = try socket.receive() {
-            guard case .fork(let entry)? = try? HostMessage(decoding: received.bytes),
-                let sandbox = received.descriptors.take(0)
-            else { return 1 }
+            let message = try? HostMessage(decoding: received.bytes)
+            if case .sit? = message {
+                try socket.send(HostMessage.seated(SandboxEntry.join(received.descriptors.release())).encoded)
+                continue
+            }
+            guard case .fork(let entry)? = message, let sandbox = received.descriptors.take(0) else { return 1 }
             var hooks = clinux_fork_hooks(
                 before: cpython_before_fork, parent: cpython_after_fork_parent, child: cpython_after_fork_child)
             let pid = SandboxEntry.fork(into: sandbox, entry, hooks: &hooks)

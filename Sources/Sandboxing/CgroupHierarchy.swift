@@ -1,15 +1,20 @@
 import Glibc
+import LinuxKit
 
-/// A place in the machine's control groups where this process may make its own.
+/// A place in the machine's control groups where this process may make its own (cgroups(7)).
 public struct CgroupHierarchy: Hashable, Sendable {
-    /// The directory of this process's own group.
+    /// The directory in which groups are made.
     public let directory: String
-    /// The controllers that can be used there.
+    /// The controllers that groups made there have.
     public let controllers: Set<String>
     /// Whether it is cgroup v2.
     public let isUnified: Bool
 
-    /// The writable hierarchies of this process.
+    /// The controllers that sandboxes have a use for.
+    static let wanted: Set<String> = ["cpu", "cpuacct", "memory"]
+
+    /// The hierarchies in which this process can make groups with a controller of use. On v2 this switches the
+    /// controllers on, which may move processes of this one's group into a group below it.
     public static func detect() -> [CgroupHierarchy] {
         let own = ownPaths()
         var found: [CgroupHierarchy] = []
@@ -20,20 +25,60 @@ public struct CgroupHierarchy: Hashable, Sendable {
             let point = String(fields[4])
             switch fields[hyphen + 1] {
             case "cgroup2":
-                let directory = point + (own[""] ?? "")
-                let names = (Paths.text("\(directory)/cgroup.subtree_control") ?? "").split(
-                    whereSeparator: \.isWhitespace)
-                found.append(.init(directory: directory, controllers: Set(names.map(String.init)), isUnified: true))
+                let places = [point, path(point, own[""])]
+                if let usable = places.lazy.compactMap({ unified($0) }).first { found.append(usable) }
             case "cgroup":
-                let names = fields[hyphen + 3].split(separator: ",").map(String.init)
-                for name in names where own[name] != nil {
-                    let suffix = own[name].map { $0 == "/" ? "" : $0 } ?? ""
-                    found.append(.init(directory: point + suffix, controllers: [name], isUnified: false))
+                let names = Set(fields[hyphen + 3].split(separator: ",").map(String.init)).intersection(wanted)
+                guard let name = names.first, let group = own[name] else { continue }
+                let directory = path(point, group)
+                if access(directory, W_OK) == 0 {
+                    found.append(.init(directory: directory, controllers: names, isUnified: false))
                 }
             default: continue
             }
         }
-        return found.filter { access($0.directory, W_OK) == 0 }
+        return found
+    }
+
+    /// A directory of a v2 tree in which groups with controllers can be made; nil when it is not one.
+    private static func unified(_ directory: String) -> CgroupHierarchy? {
+        guard access(directory, W_OK) == 0, access("\(directory)/cgroup.procs", W_OK) == 0 else { return nil }
+        let offered = words("\(directory)/cgroup.controllers").intersection(wanted)
+        guard !offered.isEmpty else { return nil }
+        let switches = "\(directory)/cgroup.subtree_control"
+        let missing = offered.subtracting(words(switches))
+        if !missing.isEmpty {
+            let text = missing.sorted().map { "+\($0)" }.joined(separator: " ")
+            do throws(SystemError) {
+                try Paths.write(text, to: switches)
+            } catch {
+                // Only a group without processes of its own may have children with controllers; the root is exempt.
+                guard error.errno == EBUSY, empty(directory), (try? Paths.write(text, to: switches)) != nil else {
+                    return nil
+                }
+            }
+        }
+        return .init(directory: directory, controllers: offered, isUnified: true)
+    }
+
+    /// Moves the processes of a group into one below it, as whoever was delegated a group must (systemd's
+    /// CGROUP_DELEGATION).
+    private static func empty(_ directory: String) -> Bool {
+        let leaf = "\(directory)/husk-outside"
+        guard mkdir(leaf, 0o755) == 0 || errno == EEXIST else { return false }
+        for process in words("\(directory)/cgroup.procs") {
+            if (try? Paths.write(process, to: "\(leaf)/cgroup.procs")) == nil { return false }
+        }
+        return true
+    }
+
+    private static func words(_ file: String) -> Set<String> {
+        Set((Paths.text(file) ?? "").split(whereSeparator: \.isWhitespace).map(String.init))
+    }
+
+    private static func path(_ point: String, _ group: String?) -> String {
+        guard let group, group != "/" else { return point }
+        return point + group
     }
 
     /// This process's group by controller; the empty name is v2's.

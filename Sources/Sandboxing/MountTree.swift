@@ -42,7 +42,7 @@ struct MountTree: ~Copyable {
         } catch {
             // What everybody may read can be read all the same.
             // What lies under a layer is never written either.
-        if mount.mode != .readWrite { return }
+            if mount.mode != .readWrite { return }
             throw SandboxError(
                 making: "writable mount at \(mount.inside)", error,
                 hint: "The file system of \(mount.host) must support idmapped mounts; mount it read-only (:ro, "

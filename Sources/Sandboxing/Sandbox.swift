@@ -23,14 +23,14 @@ public final class Sandbox {
     /// Makes a sandbox. Blocks for a few milliseconds while its root is built.
     ///
     /// The caller must have one thread. `program` is the sealed program that becomes PID 1; `filter` the
-    /// compiled seccomp program for it; `join` puts its pid into control groups before it goes on.
+    /// compiled seccomp program for it. PID 1 itself is in no control group of the sandbox's: what it costs is not
+    /// the code's to pay for.
     public init(
         spec: SandboxSpec,
         hostname: String,
         identities: IdentityMap,
         program: borrowing OwnedDescriptor,
-        filter: [UInt8],
-        join: (Int32) throws(SandboxError) -> Void
+        filter: [UInt8]
     ) throws(SandboxError) {
         let parts = Sandbox.namespaces(of: spec)
         var trees: SandboxTrees? = nil
@@ -63,7 +63,6 @@ public final class Sandbox {
         self.spec = spec
         do throws(SandboxError) {
             try Sandbox.mapIdentities(identities, of: launch.pid)
-            try join(launch.pid)
         } catch {
             launch.abandon()
             throw error

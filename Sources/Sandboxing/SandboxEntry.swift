@@ -35,7 +35,7 @@ public enum SandboxEntry {
         _ entry: EntrySpec, descriptors: [Int32], groups: [Int32], filter: [UInt8], keepsSignals: Bool
     ) {
         do {
-            try join(groups)
+            try enter(groups)
             // From here on /proc/self/cgroup says "/", and says nothing of the machine's groups.
             try SystemError.check("unshare(cgroup)", clinux_unshare(UInt64(CLINUX_NEW_CGROUP.rawValue)))
             try arrange(descriptors)
@@ -66,7 +66,14 @@ public enum SandboxEntry {
         fail("Cannot start \(path) inside the sandbox: \(SystemError.text(of: errno)).")
     }
 
-    private static func join(_ groups: [Int32]) throws(SystemError) {
+    /// Puts the calling process into the groups of these `cgroup.procs` files, which it closes. Returns whether it is
+    /// in all of them.
+    public static func join(_ groups: [Int32]) -> Bool {
+        defer { for group in groups { close(group) } }
+        return (try? enter(groups)) != nil
+    }
+
+    private static func enter(_ groups: [Int32]) throws(SystemError) {
         // cgroup v1 and v2 both read "0" as the writing process.
         for group in groups where write(group, "0", 1) != 1 { throw SystemError("write(cgroup.procs)", errno) }
     }

@@ -1,5 +1,6 @@
 import Glibc
 import JupyterProtocol
+import SQLiteDatabase
 import Testing
 
 @testable import HistoryStore
@@ -85,7 +86,7 @@ struct HistoryStoreTests {
         close(descriptor)
         let store = HistoryStore(path: file.path, kernel: "one")
         store.remember(line: 1, input: "a")
-        #expect(throws: HistoryError.self) { try store.flush() }
+        #expect(throws: DatabaseError.self) { try store.flush() }
         #expect(store.isDirty)
     }
 }

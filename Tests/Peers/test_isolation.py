@@ -371,39 +371,6 @@ def test_limit_of_processes(start_kernel: StartKernel) -> None:
     assert client.run_ok("print('goes on')").stdout == "goes on\n"
 
 
-def has_controller(name: str) -> bool:
-    """Tells whether this user can limit by a control group's controller, of either version."""
-    own = Path("/sys/fs/cgroup") / name
-    controllers = Path("/sys/fs/cgroup/cgroup.controllers")
-    unified = controllers.exists() and name in controllers.read_text().split()
-    return os.access(own, os.W_OK) or (unified and os.access(controllers.parent, os.W_OK))
-
-
-@pytest.mark.skipif(not has_controller("memory"), reason="no memory controller can be written")
-def test_limit_of_memory(start_kernel: StartKernel) -> None:
-    """It binds, and the death is typed."""
-    kernel = start_kernel("--memory", "256M")
-    client = kernel.client()
-    assert client.run_ok("x = bytearray(100 << 20); print(len(x) >> 20)").stdout == "100\n"
-    reason = client.death(client.start("y = bytearray(300 << 20)"))["evalue"]
-    assert kernel.wait(10) == 1
-    assert "memory limit" in reason
-    assert "memory limit" in kernel.stderr
-
-
-@pytest.mark.skipif(not has_controller("cpu"), reason="no cpu controller can be written")
-def test_limit_of_processors(start_kernel: StartKernel) -> None:
-    """Two seconds on half a processor are one of work."""
-    client = start_kernel("--cpus", "0.5").client()
-    done = client.run_ok(
-        "import time\n"
-        "end, began = time.monotonic() + 2, time.process_time()\n"
-        "while time.monotonic() < end: pass\n"
-        "print(time.process_time() - began)"
-    )
-    assert float(done.stdout) < 1.2
-
-
 # ---- The way out through the program itself
 
 

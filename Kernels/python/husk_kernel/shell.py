@@ -21,6 +21,7 @@ from traitlets.config import Config
 from .cellnames import CellCompiler
 from .interrupts import hide_handler
 from .magics import KernelMagics
+from .refusals import refusal
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionResult
@@ -265,6 +266,9 @@ class ZMQInteractiveShell(InteractiveShell):
         if kind is KeyboardInterrupt:
             hide_handler(trace)
         here = self.kernel.here
+        if (found := refusal(value)) is not None:
+            here.refusal, option = found
+            value.add_note(f"The sandbox's limit was reached ({option}).")
         if kind is asyncio.CancelledError and here.was_interrupted:
             exc_tuple = (KeyboardInterrupt, KeyboardInterrupt(), trace)
         # A second interrupt would end the showing of the first, and the cell would seem to have succeeded.

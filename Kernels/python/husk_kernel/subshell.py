@@ -51,6 +51,7 @@ class Subshell:
         self.cell_task: asyncio.Task[Any] | None = None
         self.execution_count = 1
         self.last_error: dict[str, Any] | None = None
+        self.refusal: str | None = None
         self.has_failed_to_display = False
         self.payload_manager = PayloadManager()
         self._started = datetime.now(UTC)
@@ -162,6 +163,7 @@ class Subshell:
         stores = bool(content.get("store_history", not self.is_silent)) and not self.is_silent
         self.execution_count = content.get("execution_count", 0)
         self.last_error = None
+        self.refusal = None
         self.has_failed_to_display = False
         self.was_interrupted = False
         options = {
@@ -256,7 +258,10 @@ class Subshell:
         else:
             self.kernel.channel.attribute(self.kernel.main.current.request)
         started = self._started.isoformat().replace("+00:00", "Z")
-        self.kernel.reply(message, "execute_reply", reply, {"started": started, "status": reply["status"]})
+        metadata: dict[str, Any] = {"started": started, "status": reply["status"]}
+        if self.refusal and error is not None:
+            metadata["husk"] = {"refusal": self.refusal}
+        self.kernel.reply(message, "execute_reply", reply, metadata)
 
     # -- input -----------------------------------------------------------------------------------------
 

@@ -27,7 +27,8 @@ CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 def unused_ports(count: int) -> list[int]:
     """Ports that nobody has, outside the range from which the system takes ports for connections.
 
-    Within it a client that connects again and again while a server is away meets itself, and has the port.
+    Within it a client that connects again and again while a server is away meets itself, and then
+    has the port.
     """
     first_of_system = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     ports: set[int] = set()

@@ -52,6 +52,17 @@ class Execution:
 
     reply: JSON
     messages: list[Message] = field(default_factory=list)
+    metadata: JSON = field(default_factory=dict)
+
+    @property
+    def used(self) -> JSON:
+        """What the cell used, as the server measured it."""
+        return self.metadata["husk"]["usage"]
+
+    @property
+    def refusal(self) -> str | None:
+        """Which limit the cell has reached."""
+        return self.metadata.get("husk", {}).get("refusal")
 
     def text(self, name: str) -> str:
         """All text of one stream."""
@@ -323,7 +334,7 @@ class Client:
         # Read what is published first: a client that does not read makes the kernel wait.
         messages = list(self.published(request, timeout))
         reply = self.reply(request, timeout=max(1, deadline - time.monotonic()))
-        return Execution(reply.content, messages)
+        return Execution(reply.content, messages, reply.metadata)
 
     def death(self, request: str, timeout: float = 30) -> JSON:
         """Waits for the end of a cell that ends with its kernel; returns the error that says so.

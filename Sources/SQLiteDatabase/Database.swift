@@ -1,11 +1,16 @@
 import CSQLite
 
 /// A connection to an SQLite database, for one thread.
-final class Database {
+public final class Database {
     /// A value of a row or a parameter.
-    enum Value: Hashable {
+    public enum Value: Hashable, Sendable {
+        /// A 64-bit integer.
         case integer(Int64)
+        /// A floating-point number.
+        case real(Double)
+        /// A text.
         case text(String)
+        /// NULL.
         case null
     }
 
@@ -16,7 +21,7 @@ final class Database {
     /// Opens or makes the file; `:memory:` is a database of this connection's own.
     ///
     /// - Parameter patience: how many milliseconds a statement waits for other processes.
-    init(path: String, patience: Int32) throws(HistoryError) {
+    public init(path: String, patience: Int32) throws(DatabaseError) {
         self.path = path
         var opened: OpaquePointer?
         let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW
@@ -24,7 +29,7 @@ final class Database {
         guard let opened, code == SQLITE_OK else {
             let reason = opened.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
             sqlite3_close_v2(opened)
-            throw HistoryError(code: code, description: "\(path): \(reason)")
+            throw DatabaseError(code: code, description: "\(path): \(reason)")
         }
         handle = opened
         sqlite3_extended_result_codes(handle, 1)
@@ -38,7 +43,7 @@ final class Database {
 
     /// Runs a statement, with its parameters in order. Returns the rows.
     @discardableResult
-    func run(_ sql: String, _ parameters: [Value] = []) throws(HistoryError) -> [[Value]] {
+    public func run(_ sql: String, _ parameters: [Value] = []) throws(DatabaseError) -> [[Value]] {
         let statement = try prepare(sql)
         defer {
             sqlite3_reset(statement)
@@ -56,9 +61,9 @@ final class Database {
     }
 
     /// Does several things as one; an error undoes them all.
-    func transaction(_ body: () throws(HistoryError) -> Void) throws(HistoryError) {
+    public func transaction(_ body: () throws(DatabaseError) -> Void) throws(DatabaseError) {
         try run("BEGIN IMMEDIATE")
-        do throws(HistoryError) {
+        do throws(DatabaseError) {
             try body()
             try run("COMMIT")
         } catch {
@@ -67,7 +72,7 @@ final class Database {
         }
     }
 
-    private func prepare(_ sql: String) throws(HistoryError) -> OpaquePointer {
+    private func prepare(_ sql: String) throws(DatabaseError) -> OpaquePointer {
         if let statement = prepared[sql] { return statement }
         var statement: OpaquePointer?
         let code = sqlite3_prepare_v2(handle, sql, -1, &statement, nil)
@@ -76,10 +81,11 @@ final class Database {
         return statement
     }
 
-    private func bind(_ value: Value, _ index: Int32, _ statement: OpaquePointer) throws(HistoryError) {
+    private func bind(_ value: Value, _ index: Int32, _ statement: OpaquePointer) throws(DatabaseError) {
         let code: Int32
         switch value {
         case .integer(let number): code = sqlite3_bind_int64(statement, index, number)
+        case .real(let number): code = sqlite3_bind_double(statement, index, number)
         case .text(let text):
             var text = text
             // SQLITE_TRANSIENT: SQLite copies the text before the call returns.
@@ -99,6 +105,7 @@ final class Database {
     private func column(_ index: Int32, _ statement: OpaquePointer) -> Value {
         switch sqlite3_column_type(statement, index) {
         case SQLITE_INTEGER: return .integer(sqlite3_column_int64(statement, index))
+        case SQLITE_FLOAT: return .real(sqlite3_column_double(statement, index))
         case SQLITE_NULL: return .null
         default:
             guard let text = sqlite3_column_text(statement, index) else { return .null }
@@ -107,7 +114,7 @@ final class Database {
         }
     }
 
-    private func error(_ code: Int32) -> HistoryError {
-        HistoryError(code: code, description: "\(path): \(String(cString: sqlite3_errmsg(handle)))")
+    private func error(_ code: Int32) -> DatabaseError {
+        DatabaseError(code: code, description: "\(path): \(String(cString: sqlite3_errmsg(handle)))")
     }
 }

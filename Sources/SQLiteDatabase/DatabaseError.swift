@@ -1,5 +1,5 @@
-/// Why a history cannot be kept or read.
-public struct HistoryError: Error, CustomStringConvertible, Sendable {
+/// Why a database cannot be used.
+public struct DatabaseError: Error, CustomStringConvertible, Sendable {
     /// SQLite's result code (sqlite3(3), "Result Codes").
     public let code: Int32
     /// What SQLite said, with the file.

@@ -1,0 +1,20 @@
+import Glibc
+
+/// What a user keeps for longer than a kernel lives (XDG Base Directory Specification).
+enum UserData {
+    /// The folder, made if need be; nil when it cannot be written.
+    static func folder() -> String? {
+        let data = Environment["XDG_DATA_HOME"] ?? Environment["HOME"].map { "\($0)/.local/share" }
+        guard let data, data.hasPrefix("/") else { return nil }
+        let folder = "\(data)/husk"
+        var path = ""
+        for part in folder.split(separator: "/") {
+            path += "/\(part)"
+            mkdir(path, 0o700)
+        }
+        return access(folder, W_OK) == 0 ? folder : nil
+    }
+
+    /// The ledger of what sandboxes have used.
+    static var ledger: String? { folder().map { "\($0)/usage.sqlite" } }
+}

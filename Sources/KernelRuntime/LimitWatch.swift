@@ -1,0 +1,90 @@
+import KeeperWire
+import LinuxKit
+
+/// Sees to a kernel's limits of time and output: interrupts first, and ends what does not heed that.
+final class LimitWatch {
+    /// What to do when a limit is reached.
+    struct Actions {
+        /// Interrupts what runs.
+        var interrupt: () -> Void
+        /// Ends the kernel.
+        var end: (Death) -> Void
+        /// Tells the user of a cell, in a line.
+        var tell: (_ request: UInt64, _ line: String) -> Void
+    }
+
+    private let limits: KernelLimits
+    private let loop: EventLoop
+    private let actions: Actions
+    private var cells: [UInt64: Cell] = [:]
+    private var idleTimer: EventLoop.Timer?
+
+    private struct Cell {
+        var timer: EventLoop.Timer?
+        var output: UInt64 = 0
+        /// Which limit it has reached.
+        var refusal: String?
+    }
+
+    init(_ limits: KernelLimits, loop: EventLoop, actions: Actions) {
+        self.limits = limits
+        self.loop = loop
+        self.actions = actions
+        if let lifetime = limits.lifetime { loop.after(lifetime) { actions.end(.deadline) } }
+        rest()
+    }
+
+    /// Somebody uses the kernel.
+    func use() {
+        if let idleTimer { loop.cancel(idleTimer) }
+        idleTimer = nil
+        if cells.isEmpty { rest() }
+    }
+
+    /// A cell begins.
+    func begin(_ request: UInt64) {
+        cells[request] = Cell()
+        use()
+        guard let time = limits.cellTime else { return }
+        cells[request]?.timer = loop.after(time) { [weak self] in
+            self?.refuse(request, "deadline", .deadline, "The cell has run for \(time) (--cell-timeout): interrupted.")
+        }
+    }
+
+    /// A cell has ended. Returns which limit it has reached.
+    func end(_ request: UInt64) -> String? {
+        guard let cell = cells.removeValue(forKey: request) else { return nil }
+        if let timer = cell.timer { loop.cancel(timer) }
+        use()
+        return cell.refusal
+    }
+
+    /// A cell says something. Returns whether it may.
+    func mayPublish(_ count: Int, of request: UInt64) -> Bool {
+        guard let limit = limits.output, let cell = cells[request] else { return true }
+        guard cell.output <= limit else { return false }
+        let output = cell.output + UInt64(count)
+        cells[request]?.output = output
+        if output > limit {
+            refuse(
+                request, "output_limit", .output,
+                "The cell has said more than \(limit) bytes (--output-limit): interrupted, the rest is dropped.")
+            return false
+        }
+        return true
+    }
+
+    private func refuse(_ request: UInt64, _ refusal: String, _ death: Death, _ line: String) {
+        guard cells[request]?.refusal == nil else { return }
+        cells[request]?.refusal = refusal
+        actions.tell(request, line)
+        actions.interrupt()
+        if let timer = cells[request]?.timer { loop.cancel(timer) }
+        cells[request]?.timer = loop.after(limits.grace) { [actions] in actions.end(death) }
+    }
+
+    private func rest() {
+        guard let time = limits.idleTime else { return }
+        idleTimer = loop.after(time) { [actions] in actions.end(.idle) }
+    }
+}
