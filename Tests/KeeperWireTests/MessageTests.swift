@@ -16,7 +16,12 @@ struct MessageTests {
 
     static let every: [KeeperRequest] = [
         .hello, .start(order), .adopt(kernel: "a"), .deposit(kernel: "b"), .interrupt(kernel: "c"), .end(kernel: "d"),
+        .list, .stop(kernel: "e"), .look,
     ]
+
+    private static let facts = KernelFacts(
+        kernel: "k", sandboxName: "s", sandboxID: "0f", owner: "ada", pid: 1, sandboxPID: 2, began: 3,
+        death: .outOfMemory, isDurable: true, isServed: false, limits: ["x"], groups: ["/y", "/z"])
 
     @Test("Every request comes back", arguments: MessageTests.every)
     func request(_ request: KeeperRequest) throws {
@@ -27,7 +32,10 @@ struct MessageTests {
         "Every reply comes back",
         arguments: [
             KeeperReply.hello(pid: 3), .done, .refused(code: "a", reason: "b"),
-            .running(kernel: KernelFacts(kernel: "k", pid: 1, sandboxPID: 2, death: .outOfMemory, limits: ["x"])),
+            .running(kernel: MessageTests.facts), .kernels([]),
+            .kernels([MessageTests.facts, MessageTests.facts]), .ended(kernel: "k", death: .forbiddenCall),
+            .ended(kernel: "k", death: .deadline), .ended(kernel: "k", death: .idle),
+            .ended(kernel: "k", death: .output), .ended(kernel: "k", death: .stopped),
             .ended(kernel: "k", death: .process(.signalled(11))), .ended(kernel: "k", death: .violation("why")),
             .ended(kernel: "k", death: .journal("full")),
         ])
