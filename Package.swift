@@ -122,6 +122,9 @@ let package = Package(
             name: "HistoryStoreTests", dependencies: ["HistoryStore", "JupyterProtocol", "SQLiteDatabase"],
             swiftSettings: strict),
         .testTarget(name: "UsageLedgerTests", dependencies: ["JupyterProtocol", "UsageLedger"], swiftSettings: strict),
+        .testTarget(
+            name: "FuzzTests", dependencies: ["InterpreterChannel", "JupyterProtocol", "KeeperWire", "NotebookFormat"],
+            exclude: ["Corpus"], swiftSettings: strict),
         .testTarget(name: "KeeperTests", dependencies: ["Keeper"], swiftSettings: strict),
         .testTarget(
             name: "NotebookFormatTests", dependencies: ["JupyterProtocol", "NotebookFormat"], swiftSettings: strict),

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/openat2.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/if.h>
@@ -290,6 +291,14 @@ int clinux_install_filter(const void *instructions, size_t byte_count) {
 
 int clinux_open_path(const char *path) { return result(open(path, O_PATH | O_CLOEXEC)); }
 
+int clinux_open_in_root(int root, const char *path, bool read, bool follow_links) {
+  struct open_how how = {
+      .flags = (read ? O_RDONLY | O_NONBLOCK | O_NOCTTY : O_PATH) | O_CLOEXEC,
+      .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | (follow_links ? 0 : RESOLVE_NO_SYMLINKS),
+  };
+  return result(syscall(SYS_openat2, root, path, &how, sizeof how));
+}
+
 // linux/landlock.h of an older system knows fewer fields than the kernel it runs on.
 struct ruleset_attributes {
   uint64_t file_rights, network_rights, scopes;
@@ -340,6 +349,10 @@ int clinux_pivot_root(const char *new_root, const char *put_old) {
 int clinux_open_tree(const char *path, bool recursive) {
   unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0);
   return result(syscall(SYS_open_tree, AT_FDCWD, path, flags));
+}
+
+int clinux_open_tree_at(int place) {
+  return result(syscall(SYS_open_tree, place, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE));
 }
 
 int clinux_move_mount(int tree, const char *target) {

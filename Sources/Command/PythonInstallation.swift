@@ -1,5 +1,6 @@
 import Glibc
 import KeeperWire
+import LinuxKit
 
 /// A Python that can be a kernel, and what of it a sandbox has to see. The one place of the command line that knows
 /// the language.
@@ -41,6 +42,22 @@ struct PythonInstallation {
         isLinked = Files.resolved(PythonInstallation.linked) == real
     }
 
+    /// The Python of an image, at a path in it. Nobody runs it outside to see what it is.
+    init(_ named: String?, in image: String) throws {
+        let root = try RootedDirectory(image)
+        let usual = ["/usr/local/bin/python3", "/usr/bin/python3", "/opt/conda/bin/python3"]
+        guard let found = (named.map { [$0] } ?? usual).first(where: { root.hasProgram(String($0.drop { $0 == "/" })) })
+        else {
+            throw Failure(
+                "--image \(image): there is no \(named ?? "python3") in it; name one by --python", status: Failure.usage)
+        }
+        program = found
+        prefix = Files.parent(Files.parent(found))
+        base = "/usr"
+        isVirtual = false
+        isLinked = false
+    }
+
     /// What is mounted for it, beside the system's own directories.
     func mounts(_ installation: Installation) -> [SandboxSpec.Mount] {
         var mounts = [
@@ -57,7 +74,9 @@ struct PythonInstallation {
         if isVirtual {
             // Packages can be installed, and are gone with the sandbox.
             let isOwn = geteuid() == 0 || access(prefix, W_OK) == 0
-            mounts.append(.init(host: prefix, inside: prefix, mode: isOwn ? .overlay : .readOnly))
+            for place in Set([prefix, Files.resolved(prefix) ?? prefix]) {
+                mounts.append(.init(host: prefix, inside: place, mode: isOwn ? .overlay : .readOnly))
+            }
         }
         return mounts
     }

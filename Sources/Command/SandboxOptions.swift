@@ -15,6 +15,12 @@ struct SandboxOptions: ParsableArguments {
     @Option(help: ArgumentHelp("A folder or file of yours to show inside.", valueName: "host:inside[:ro]"))
     var mount: [String] = []
 
+    @Option(
+        help: ArgumentHelp(
+            "The system to see inside instead of this machine's: a folder, a tar file, or an OCI layout; --python is "
+                + "then a path in it.", valueName: "dir|tar|oci[:tag]"))
+    var image: String?
+
     @Option(help: "How the folder you start in is shown inside: rw, ro or none.")
     var workdir: Workdir = .rw
 
@@ -65,10 +71,13 @@ struct SandboxOptions: ParsableArguments {
     /// Resolves the options for a kernel that starts in the current directory.
     func plan() throws -> Plan {
         let installation = try Installation.current()
-        let python = try PythonInstallation(self.python)
+        let image = try self.image.map { try ImageStore(data: UserData.cache()).folder(of: $0) }
+        let python =
+            try image.map { try PythonInstallation(self.python, in: $0) } ?? PythonInstallation(self.python)
         var plan = Plan(
             interpreter: InterpreterSpec(door: python.door(installation), environment: [], directory: "/home/user"))
         plan.sandbox.mounts = python.mounts(installation)
+        plan.sandbox.image = image ?? ""
         plan.sandbox.network = network == .host ? .host : .none
         if network == .host {
             plan.notices.append(
@@ -78,8 +87,24 @@ struct SandboxOptions: ParsableArguments {
         plan.sandbox.usesLandlock = landlock == .on
         try mountWorkdir(&plan)
         for text in mount { plan.sandbox.mounts.append(try SandboxOptions.mount(text)) }
+        plan.sandbox.mounts = SandboxOptions.inOrder(plan.sandbox.mounts)
         plan.interpreter.environment = try environment(python)
         return plan
+    }
+
+    /// Outer folders first, so that each mount is seen; of two at one place the later one stays.
+    private static func inOrder(_ mounts: [SandboxSpec.Mount]) -> [SandboxSpec.Mount] {
+        func depth(_ path: String) -> Int { path.split(separator: "/").count }
+        var last: [String: SandboxSpec.Mount] = [:]
+        for mount in mounts { last[mount.inside] = mount }
+        return last.values.sorted { (depth($0.inside), $0.inside) < (depth($1.inside), $1.inside) }.filter { mount in
+            // A link in a folder that is shown as it is leads to where its end is mounted; nothing can lie on the link.
+            !last.values.contains {
+                $0.host == $0.inside && mount.inside.hasPrefix($0.inside + "/")
+                    && Files.resolved(mount.inside).map { $0 != mount.inside } ?? false
+                    && last[Files.resolved(mount.inside) ?? ""] != nil
+            }
+        }
     }
 
     private func mountWorkdir(_ plan: inout Plan) throws {

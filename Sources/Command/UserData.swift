@@ -15,6 +15,15 @@ enum UserData {
         return access(folder, W_OK) == 0 ? folder : nil
     }
 
+    /// The folder of what can be made again.
+    static func cache() throws -> String {
+        let cache = Environment["XDG_CACHE_HOME"] ?? Environment["HOME"].map { "\($0)/.cache" }
+        guard let cache, cache.hasPrefix("/") else { throw Failure("there is no cache folder: HOME is not set") }
+        let folder = "\(cache)/husk"
+        try Files.makeDirectories(folder)
+        return folder
+    }
+
     /// The ledger of what sandboxes have used.
     static var ledger: String? { folder().map { "\($0)/usage.sqlite" } }
 }

@@ -37,6 +37,8 @@ public struct SandboxSpec: Hashable, Sendable {
 
     /// Mounts beyond the system's own, applied in order: a later one may lie inside an earlier one.
     public var mounts: [Mount] = []
+    /// The folder with the system that is seen inside; empty for the machine's own.
+    public var image = ""
     /// The network.
     public var network: Network = .none
     /// The limits.
@@ -54,6 +56,7 @@ public struct SandboxSpec: Hashable, Sendable {
             writer.append(mount.inside)
             writer.append(mount.mode.rawValue)
         }
+        writer.append(image)
         writer.append(network.rawValue)
         limits.encode(into: &writer)
         writer.append(usesLandlock)
@@ -66,6 +69,7 @@ public struct SandboxSpec: Hashable, Sendable {
             guard let mode = Mount.Mode(rawValue: try reader.integer()) else { throw .malformed("mount mode") }
             return Mount(host: host, inside: inside, mode: mode)
         }
+        image = try reader.string()
         guard let network = Network(rawValue: try reader.integer()) else { throw .malformed("network") }
         self.network = network
         limits = try SandboxLimits(from: &reader)

@@ -34,6 +34,24 @@ struct MountTree: ~Copyable {
         descriptor = tree
     }
 
+    /// Takes a folder of an image, read-only.
+    init(_ path: String, of image: borrowing RootedDirectory) throws(SandboxError) {
+        do throws(SystemError) {
+            let place = try image.place(String(path.dropFirst()))
+            let tree = OwnedDescriptor(
+                adopting: try SystemError.check("open_tree", clinux_open_tree_at(place.number), on: path))
+            let flags =
+                CLINUX_MOUNT_NO_SETUID.rawValue | CLINUX_MOUNT_NO_DEVICES.rawValue | CLINUX_MOUNT_READ_ONLY.rawValue
+            try SystemError.check("mount_setattr", clinux_mount_setattr(tree.number, UInt64(flags), -1, true), on: path)
+            descriptor = tree
+        } catch {
+            throw SandboxError(making: "part \(path) of the image", error)
+        }
+        inside = path
+        isDirectory = true
+        mode = .readOnly
+    }
+
     private static func map(
         _ tree: borrowing OwnedDescriptor, _ kind: Paths.Kind, _ owners: OwnerMappings, _ mount: SandboxSpec.Mount
     ) throws(SandboxError) {

@@ -25,14 +25,10 @@ struct RootFileSystem: ~Copyable {
         self.hasRoot = hasRoot
     }
 
-    /// Makes the root and enters it. `system` and `user` are consumed in order, user mounts last.
-    consuming func enter(
-        system: [MountTreeBox], devices: [MountTreeBox], user: [MountTreeBox]
-    ) throws(SandboxError) {
+    /// Makes the root of these parts and enters it; the user's mounts come last.
+    consuming func enter(_ trees: SandboxTrees) throws(SandboxError) {
         // The keeper keeps its files to itself; what is made here is for the user inside.
         umask(0o022)
-        let links = SystemTrees.links()
-        let copies = SystemTrees.files.compactMap { path in Paths.read(path).map { (path, $0) } }
         let resolver = spec.network == .host ? Paths.text("/etc/resolv.conf") : nil
         try step("root") { () throws(SystemError) in
             // Propagation first: nothing that is mounted from here on may be seen outside, or the other way.
@@ -43,21 +39,23 @@ struct RootFileSystem: ~Copyable {
             try SystemError.check("pivot_root", clinux_pivot_root(".", ".old"))
             try SystemError.checkErrno("chdir", chdir("/"))
         }
-        for tree in system { try attach(tree) }
+        for tree in trees.system { try attach(tree) }
         try step("system files") { () throws(SystemError) in
-            for link in links {
+            for folder in ["/etc", "/opt", "/var"] { try Paths.makeDirectories(folder) }
+            let synthesised = SystemTrees.synthesised(hostname: hostname)
+            let own = Set(synthesised.map(\.path) + ["/etc/resolv.conf"])
+            for link in trees.parts.links where !own.contains(link.path) {
                 try SystemError.checkErrno("symlink", symlink(link.destination, link.path), on: link.path)
             }
-            try Paths.makeDirectories("/etc")
-            for (path, bytes) in copies { try Paths.write(bytes, to: path) }
-            for file in SystemTrees.synthesised(hostname: hostname) { try Paths.write(file.text, to: file.path) }
+            for file in trees.parts.files where !own.contains(file.path) { try Paths.write(file.bytes, to: file.path) }
+            for file in synthesised { try Paths.write(file.text, to: file.path) }
             if let resolver { try Paths.write(resolver, to: "/etc/resolv.conf") }
             for directory in ["/run", "/var", "/root", "/opt", "/mnt", "/srv"] { try Paths.makeDirectories(directory) }
         }
         try makeScratch()
         try makeProc()
-        try makeDevices(devices)
-        for (index, tree) in user.enumerated() {
+        try makeDevices(trees.devices)
+        for (index, tree) in trees.user.enumerated() {
             if tree.tree.mode == .overlay {
                 try overlay(tree, index: index)
             } else {

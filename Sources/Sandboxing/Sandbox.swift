@@ -170,7 +170,7 @@ public final class Sandbox {
             try SystemError.check("sethostname", clinux_set_hostname(hostname, hostname.utf8.count))
         }
         let root = RootFileSystem(spec: spec, hostname: hostname, hasRoot: identities.hasRoot)
-        try root.enter(system: trees.system, devices: trees.devices, user: trees.user)
+        try root.enter(trees)
         try step("privileges") { () throws(SystemError) in
             clinux_reset_signals()
             try SystemError.check("sigprocmask", clinux_block_all_signals(false))

@@ -1,7 +1,9 @@
 import Glibc
 import KeeperWire
+import LinuxKit
 
-/// What every sandbox sees of the machine's own system: named parts, read-only, none of the user's files.
+/// What every sandbox has of a system: named parts of the machine's own, read-only, none of the user's files; or those
+/// of an image.
 enum SystemTrees {
     /// Directories with programs and libraries. `/bin`, `/lib` and the like are links on a merged system.
     static let programs = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"]
@@ -35,22 +37,58 @@ enum SystemTrees {
     /// Parts of /proc that must not be written.
     static let readOnly = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys"]
 
-    /// Mounts of the system that exist on this machine. A part of /sys tells numpy and others about processors.
-    static func mounts() -> [SandboxSpec.Mount] {
-        let parts = programs + configuration + ["/sys/devices/system/cpu", "/sys/devices/system/node"]
-        return parts.compactMap { path in
-            guard let kind = Paths.kind(path, followLinks: false), kind.isDirectory else { return nil }
-            return SandboxSpec.Mount(host: path, inside: path, mode: .readOnly)
-        }
+    /// A part of /sys tells numpy and others about processors.
+    static let ofEvery = ["/sys/devices/system/cpu", "/sys/devices/system/node"]
+
+    /// What a sandbox takes from a system, under the names that the inside has for it.
+    struct Parts {
+        /// Folders that are mounted.
+        var folders: [String] = []
+        /// Links such as /bin → usr/bin, as the system has them.
+        var links: [(path: String, destination: String)] = []
+        /// Small files, copied.
+        var files: [(path: String, bytes: [UInt8])] = []
     }
 
-    /// Links such as /bin → usr/bin, as the machine has them.
-    static func links() -> [(path: String, destination: String)] {
-        programs.compactMap { path in
-            guard let kind = Paths.kind(path, followLinks: false), kind.isLink,
-                let destination = Paths.destination(path)
-            else { return nil }
-            return (path, destination)
+    /// The parts of the machine's own system.
+    static func ofMachine() -> Parts {
+        var parts = Parts()
+        for path in programs + configuration {
+            guard let kind = Paths.kind(path, followLinks: false) else { continue }
+            if kind.isDirectory { parts.folders.append(path) }
+            if kind.isLink, let destination = Paths.destination(path) { parts.links.append((path, destination)) }
+        }
+        parts.files = files.compactMap { path in Paths.read(path).map { (path, $0) } }
+        return parts
+    }
+
+    /// The parts of an image: its folders, but for those that are the sandbox's own. Where the sandbox has something of
+    /// its own inside of a folder, the folder's entries are taken instead.
+    static func of(_ image: borrowing RootedDirectory) -> Parts {
+        let own: Set = [
+            "proc", "sys", "dev", "tmp", "run", "home", "root", "boot", "mnt", "media", "lost+found",
+        ]
+        let shared: Set = ["etc", "opt", "var"]
+        var parts = Parts()
+        for name in image.entries(".") where !own.contains(name) {
+            guard shared.contains(name), image.kind(name) == .directory else {
+                take("/\(name)", image, &parts)
+                continue
+            }
+            for entry in image.entries(name) where !(name == "var" && ["tmp", "run"].contains(entry)) {
+                take("/\(name)/\(entry)", image, &parts)
+            }
+        }
+        return parts
+    }
+
+    private static func take(_ path: String, _ image: borrowing RootedDirectory, _ parts: inout Parts) {
+        let inImage = String(path.dropFirst())
+        switch image.kind(inImage) {
+        case .directory: parts.folders.append(path)
+        case .link: if let destination = image.destination(inImage) { parts.links.append((path, destination)) }
+        case .file: if let bytes = image.contents(inImage, limit: 1 << 20) { parts.files.append((path, bytes)) }
+        case .other, nil: break
         }
     }
 

@@ -305,7 +305,7 @@ def test_console_remembers(kernel_name: str, tmp_path: Path) -> None:
     first.close()
     second = Console(kernel_name, tmp_path)
     second.type("\x1b[A")
-    second.expect(r"remember.*6 \* 7")
+    second.expect(r"remember.*6.*\*.*7")
     second.run("")
     second.expect("remember 42", r"In \[.*2.*\]: ")
     second.close()

@@ -35,6 +35,9 @@ int clinux_seals(int descriptor);
 
 /// Opens a place in the file system without opening what is there (open(2), O_PATH).
 int clinux_open_path(const char *path);
+/// Opens `path` as if `root` were the root: neither `..` nor a link leads out of it (openat2(2), RESOLVE_IN_ROOT).
+/// Without `follow_links` a link anywhere in the path is -ELOOP. `read` opens for reading, else O_PATH.
+int clinux_open_in_root(int root, const char *path, bool read, bool follow_links);
 int clinux_socketpair_seqpacket(int ends[2]);
 /// Sends one message with descriptors. Returns the bytes sent.
 int64_t clinux_send_descriptors(int socket, const void *bytes, size_t count, const int *descriptors,
@@ -166,6 +169,8 @@ enum clinux_mount_flag {
 int clinux_pivot_root(const char *new_root, const char *put_old);
 /// A detached copy of the mount at `path`, with its submounts when `recursive` (open_tree(2)).
 int clinux_open_tree(const char *path, bool recursive);
+/// The same of an open place.
+int clinux_open_tree_at(int place);
 int clinux_move_mount(int tree, const char *target);
 /// Sets mount attributes on a tree; `user_namespace` >= 0 maps its owners (mount_setattr(2)).
 int clinux_mount_setattr(int tree, uint64_t flags, int user_namespace, bool recursive);
