@@ -20,8 +20,8 @@ HUSK := .build/release/husk
 PACKAGES := ca-certificates libc6-dev libpython3-dev libseccomp-dev libsqlite3-dev libstdc++-12-dev libzmq3-dev pkg-config \
     python3 python3-venv uidmap
 
-# What the tests need beside that: a browser for JupyterLab, and what Qt's programs link.
-TEST_PACKAGES := chromium fonts-dejavu-core libdbus-1-3 libegl1 libgl1 libxkbcommon0
+# What the tests need beside that: a browser for JupyterLab, what Qt's programs link, and what makes images.
+TEST_PACKAGES := chromium debootstrap fonts-dejavu-core libdbus-1-3 libegl1 libgl1 libxkbcommon0 skopeo umoci
 
 # Where the pictures of JupyterLab go.
 export HUSK_ARTIFACTS ?= $(CURDIR)/artifacts
@@ -70,9 +70,9 @@ define make_environment
 	sha256sum $(4) > "$$installed"
 endef
 
-.PHONY: help demo test build lint format bench soak install clean
-.PHONY: packages test-packages environment test-environment second-environment bench-environment report
-.PHONY: lint-swift lint-python test-swift test-kernels test-peers
+.PHONY: help demo test build lint format bench bombs soak install clean
+.PHONY: packages test-packages environment test-environment second-environment bench-environment image report
+.PHONY: lint-swift lint-python test-swift test-kernels test-attacks test-peers
 
 help: ## Says what each target does
 	@grep --extended-regexp --no-filename '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) \
@@ -83,11 +83,12 @@ demo: packages environment report build
 	@exec $(HUSK) run Notebooks/tour.ipynb --python $(VENV)/bin/python3
 
 test: ## Installs what the tests need, then lints and runs every test
-test: packages test-packages environment test-environment second-environment report
+test: packages test-packages environment test-environment second-environment image report
 	@$(MAKE) lint
 	$(MAKE) build
 	$(MAKE) test-swift
 	$(MAKE) test-kernels
+	$(MAKE) test-attacks
 	$(MAKE) test-peers
 
 build: ## Builds the release binaries, and the environment that cells run in
@@ -108,9 +109,15 @@ bench: ## Times Husk beside other kernels
 bench: build bench-environment
 	@$(VENV_BENCH)/bin/python3 Tests/Peers/bench.py python3 xpython husk-python
 
-soak: ## Repeats the tests of durability and clean-up: make soak ROUNDS=20
+bombs: ## Measures what bombs in one sandbox cost its neighbours
+bombs: build test-environment
+	@$(VENV_TEST)/bin/python3 Tests/Peers/bombs.py
+
+soak: ## Runs kernels for an hour, and repeats the tests of durability and clean-up: make soak ROUNDS=20
 soak: build test-packages test-environment
-	@for round in $$(seq $${ROUNDS:-10}); do
+	@HUSK_SOAK_SECONDS=$${HUSK_SOAK_SECONDS:-3600} $(VENV_TEST)/bin/python3 -m pytest -q -p no:cacheprovider \
+	    Tests/Peers/test_soak.py
+	for round in $$(seq $${ROUNDS:-10}); do
 	    echo "==> Round $$round"
 	    HUSK_TEST_SEED=$$round $(VENV_TEST)/bin/python3 -m pytest -q -p no:cacheprovider \
 	        Tests/Peers/test_durable.py Tests/Peers/test_lifecycle.py Tests/Peers/test_streams.py
@@ -141,6 +148,20 @@ test-environment: packages
 
 bench-environment: packages
 	@$(call make_environment,$(VENV_BENCH),$(PYTHON),other kernels to measure,Tests/Peers/bench-requirements.txt)
+
+# A small Debian as a folder, for the tests of --image. Only root can make one.
+image: test-packages
+	@if [ -e .cache/image ] || [ "$$(id -u)" -ne 0 ]; then exit 0; fi
+	echo "==> Making a small Debian in .cache/image"
+	mkdir -p .cache && touch $(INSTALLED)
+	rm -rf .cache/image.new
+	source=$$(apt-get indextargets --format '$$(REPO_URI)' 'Created-By: Packages' | head -n 1)
+	release=$$(. /etc/os-release && echo "$$VERSION_CODENAME")
+	debootstrap --variant=minbase --include=python3 "$$release" .cache/image.new "$$source" >.cache/image.log \
+	    || { tail -n 3 .cache/image.log >&2; exit 1; }
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-input --root-user-action=ignore \
+	    --target .cache/image.new/usr/local/lib/python3.11/dist-packages -r Tests/Peers/second-requirements.txt
+	mv .cache/image.new .cache/image
 
 report:
 	@if [ ! -e $(INSTALLED) ]; then echo "==> Nothing to install: packages and environments are in place"; fi
@@ -174,6 +195,10 @@ test-swift: packages environment
 test-kernels: test-environment
 	@echo "==> Testing the Python side of the kernel"
 	$(VENV_TEST)/bin/python3 -m pytest -q -p no:cacheprovider Kernels/python/tests
+
+test-attacks: test-packages test-environment
+	@echo "==> Attacking sandboxes"
+	$(VENV_TEST)/bin/python3 -m pytest -q -p no:cacheprovider Tests/Attacks
 
 test-peers: test-packages test-environment second-environment
 	@echo "==> Testing against real clients"

@@ -41,9 +41,10 @@ struct RootFileSystem: ~Copyable {
         }
         for tree in trees.system { try attach(tree) }
         try step("system files") { () throws(SystemError) in
-            for folder in ["/etc", "/opt", "/var"] { try Paths.makeDirectories(folder) }
+            let folders = ["/etc", "/opt", "/var"]
+            for folder in folders { try Paths.makeDirectories(folder) }
             let synthesised = SystemTrees.synthesised(hostname: hostname)
-            let own = Set(synthesised.map(\.path) + ["/etc/resolv.conf"])
+            let own = Set(synthesised.map(\.path) + folders + ["/etc/resolv.conf"])
             for link in trees.parts.links where !own.contains(link.path) {
                 try SystemError.checkErrno("symlink", symlink(link.destination, link.path), on: link.path)
             }

@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -20,7 +19,8 @@ from jupyter_client.manager import KernelManager
 from conftest import StartKernel
 from peers.husk import SEED, Husk
 from peers.kernel import Kernel
-from peers.processes import descendants, husk_processes, is_left, keeper_of, place_of
+from peers.processes import descendants, keeper_of, place_of
+from peers.traces import Traces
 from peers.waiting import wait_until
 
 pytestmark = pytest.mark.husk
@@ -159,57 +159,6 @@ def test_restart_is_a_new_session(start_kernel: StartKernel) -> None:
 # ---- What is left
 
 
-def mounts() -> set[str]:
-    """Mount points of this namespace."""
-    lines = Path("/proc/self/mountinfo").read_text().splitlines()
-    return {" ".join(line.split()[4:6]) for line in lines}
-
-
-def control_groups() -> set[str]:
-    """Every control group directory with Husk's name in its path."""
-    return {
-        folder
-        for folder, _, _ in os.walk("/sys/fs/cgroup")
-        if "husk" in folder.removeprefix("/sys/fs/cgroup").lower()
-    }
-
-
-def loose_files() -> set[str]:
-    """Files in the places that programs leave them in."""
-    places = [Path("/dev/shm"), Path("/run"), Path("/var/tmp")]
-    return {str(path) for place in places if place.is_dir() for path in place.glob("*husk*")}
-
-
-def unix_sockets() -> set[str]:
-    """Names of unix sockets with Husk's in them."""
-    lines = Path("/proc/net/unix").read_text().splitlines()[1:]
-    names = (line.split()[-1] for line in lines if len(line.split()) == 8)
-    return {name for name in names if "husk" in name}
-
-
-@dataclass
-class Traces:
-    """What kernels may leave on a machine, and what was there before."""
-
-    processes: set[int] = field(default_factory=lambda: set(husk_processes()))
-    mounts: set[str] = field(default_factory=mounts)
-    groups: set[str] = field(default_factory=control_groups)
-    sockets: set[str] = field(default_factory=unix_sockets)
-    files: set[str] = field(default_factory=loose_files)
-
-    def left(self) -> dict[str, list[str]]:
-        """What is there now and was not before."""
-        now = husk_processes()
-        found = {
-            "processes": [now[pid] for pid in now.keys() - self.processes if is_left(pid)],
-            "mounts": sorted(mounts() - self.mounts),
-            "control groups": sorted(control_groups() - self.groups),
-            "sockets": sorted(unix_sockets() - self.sockets),
-            "files": sorted(loose_files() - self.files),
-        }
-        return {kind: names for kind, names in found.items() if names}
-
-
 class Lane(threading.Thread):
     """Starts and ends kernels one after another, in a state directory of its own.
 
@@ -287,7 +236,7 @@ def test_two_hundred_kernels(husk: Husk, base: Path, tmp_path: Path) -> None:
     for lane in lanes:
         if lane.failure:
             raise AssertionError(f"{lane.name} after {lane.killed[-3:]}") from lane.failure
-    wait_until(lambda: not before.left(), 2, "a machine without traces", interval=0.1)
+    before.check_nothing_is_left(2)
     states = [lane.husk.state for lane in lanes]
     assert [state for state in states if state.exists()] == []
     killed = {name for lane in lanes for name in lane.killed}

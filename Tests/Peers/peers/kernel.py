@@ -9,6 +9,7 @@ import random
 import signal
 import socket
 import subprocess
+import threading
 import time
 import uuid
 from collections.abc import Sequence
@@ -24,20 +25,30 @@ from peers.wire import Client
 CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 
 
+_given: set[int] = set()
+_lock = threading.Lock()
+
+
 def unused_ports(count: int) -> list[int]:
     """Ports that nobody has, outside the range from which the system takes ports for connections.
 
     Within it a client that connects again and again while a server is away meets itself, and then
-    has the port.
+    has the port. None is given twice: who was given it may not listen yet.
     """
     first_of_system = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    ports: set[int] = set()
-    while len(ports) < count:
-        port = random.SystemRandom().randrange(10_000, first_of_system)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            ports.add(port)
-    return list(ports)
+    ports: list[int] = []
+    with _lock:
+        while len(ports) < count:
+            port = random.SystemRandom().randrange(10_000, first_of_system)
+            if port in _given:
+                continue
+            with socket.socket() as probe, contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                ports.append(port)
+                _given.add(port)
+                if len(_given) > 15_000:
+                    _given.clear()
+    return ports
 
 
 def connection_info() -> dict[str, Any]:
