@@ -307,6 +307,7 @@ public final class KernelServer {
     // MARK: Limits and the meter
 
     private func watch(_ limits: KernelLimits) {
+        machine.limitsInForce = limitsInForce
         limitWatch = LimitWatch(
             limits, loop: loop,
             actions: .init(

@@ -76,6 +76,9 @@ struct SessionMachine {
         lanes.values.compactMap(\.running).filter { $0.type == "execute_request" }.map(\.number)
     }
 
+    /// What clients are told of the limits, behind the interpreter's banner; the server knows it, the journal need not.
+    var limitsInForce: [String] = []
+
     /// Handles one input.
     mutating func handle(_ input: Input) -> [Output] {
         var outputs: [Output] = []
@@ -248,6 +251,9 @@ struct SessionMachine {
         content["protocol"] = nil
         content["features"] = nil
         content["unremembered"] = nil
+        if !limitsInForce.isEmpty, let banner = content["banner"]?.stringValue {
+            content["banner"] = .string("\(banner)\nIn force: \(limitsInForce.joined(separator: ", "))")
+        }
         content["status"] = "ok"
         content["protocol_version"] = .string(MessageHeader.version)
         content["debugger"] = .bool(features.contains("debugger"))

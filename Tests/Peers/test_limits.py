@@ -354,6 +354,8 @@ def test_limits_in_force(start_kernel: StartKernel, husk: Husk) -> None:
     for phrase in ("50 processes", "64 MiB of disk", "2 MiB a file", "65536 open files"):
         assert phrase in said
     assert facts["state"] == "attached"
+    reply, _ = client.request("kernel_info_request")
+    assert said in reply.content["banner"]
     done = husk.run(
         "doctor", "--json", "--python", husk.python, "--pids", "50", "--cell-timeout", "2s"
     )
