@@ -70,10 +70,7 @@ struct ImageStore {
 
     /// Makes a folder under the name of a key, unless it is there; whole or not at all.
     private func once(_ key: String, _ make: (String) throws -> Void) throws -> String {
-        let digest = SHA256.hash(data: Array(key.utf8)).prefix(16).map { byte in
-            let digits = Array("0123456789abcdef")
-            return String([digits[Int(byte >> 4)], digits[Int(byte & 15)]])
-        }.joined()
+        let digest = Hexadecimal.text(of: SHA256.hash(data: Array(key.utf8)).prefix(16))
         let place = "\(folder)/\(digest)"
         if Files.isDirectory("\(place)/rootfs") { return "\(place)/rootfs" }
         let making = "\(place).\(getpid())"

@@ -196,11 +196,7 @@ struct KernelProcess {
         // A launcher may have one key for all the kernels that it registers.
         if let id = connection.registration?.kernelID { hash.update(data: Array(" \(id)".utf8)) }
         if connection.key.isEmpty { hash.update(data: Array(Files.absolute(file).utf8)) }
-        return "k"
-            + hash.finalize().prefix(10).map { byte in
-                let digits = Array("0123456789abcdef")
-                return String([digits[Int(byte >> 4)], digits[Int(byte & 15)]])
-            }.joined()
+        return "k" + Hexadecimal.text(of: hash.finalize().prefix(10))
     }
 
     /// A kernel that is taken over has its ports; its clients could not learn them from such a file.

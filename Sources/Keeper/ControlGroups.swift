@@ -17,8 +17,7 @@ final class ControlGroups {
 
     /// Groups without a process and without limits.
     func make() -> CgroupTree {
-        let digits = (0..<8).map { _ in String(UInt8.random(in: 0..<16), radix: 16) }
-        let tree = CgroupTree(name: digits.joined(), in: hierarchies)
+        let tree = CgroupTree(name: Hexadecimal.random(digits: 8), in: hierarchies)
         state.record(groups: tree.directories, of: tree.name)
         return tree
     }

@@ -29,7 +29,7 @@ final class KeptSandbox {
 
     init(name: String, sandbox: Sandbox, groups: CgroupTree) {
         self.name = name
-        id = (0..<16).map { _ in String(UInt8.random(in: 0..<16), radix: 16) }.joined()
+        id = Hexadecimal.random(digits: 16)
         self.sandbox = sandbox
         self.groups = groups
     }

@@ -20,8 +20,7 @@ extension KernelServer {
 
         /// Makes the kernel's session id, for its servers one after the other.
         func makeSession() throws(SystemError) -> String {
-            let digits = Array("0123456789abcdef")
-            let session = String((0..<32).map { _ in digits[Int.random(in: 0..<16)] })
+            let session = Hexadecimal.random(digits: 32)
             let path = "\(directory)/session"
             let file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
             guard file >= 0 else { throw SystemError("open", errno, on: path) }

@@ -27,7 +27,7 @@ public final class KernelServer {
         get { history.onProblem }
         set {
             history.onProblem = newValue
-            meter.onProblem = newValue
+            accounts.onProblem = newValue
         }
     }
     /// Called once, when the interpreter has said hello.
@@ -51,8 +51,7 @@ public final class KernelServer {
     private let journal: Journal
     private let publisher: Publisher
     private let history: KernelHistory
-    private let meter: Meter
-    private var limitWatch: LimitWatch?
+    private let accounts: CellAccounts
     /// Why this server ends the kernel, when nobody asked for it.
     private var reasonToEnd: Death?
     private var machine: SessionMachine
@@ -85,7 +84,7 @@ public final class KernelServer {
         let answer = try keeper.start(order, descriptors: descriptors.numbers)
         descriptors.releaseWriteEnds()
         limitsInForce = answer.facts.limits + limits.inForce
-        meter = Meter(answer.facts, ledger: ledger, loop: loop)
+        accounts = CellAccounts(Meter(answer.facts, ledger: ledger, loop: loop))
         interpreterPID = answer.facts.pid
         channel = try descriptors.channel(lastFrame: 0)
         mkdir("\(place.state)/kernels", 0o700)
@@ -114,7 +113,7 @@ public final class KernelServer {
         self.keeper = keeper
         var answer = try keeper.adopt(place.kernel)
         limitsInForce = answer.facts.limits + limits.inForce
-        meter = Meter(answer.facts, ledger: ledger, loop: loop)
+        accounts = CellAccounts(Meter(answer.facts, ledger: ledger, loop: loop))
         interpreterPID = answer.facts.pid
         guard let descriptors = KernelDescriptors(&answer.descriptors) else {
             throw KernelError(code: "keeper_protocol", "The keeper gave no descriptors.")
@@ -141,9 +140,8 @@ public final class KernelServer {
         }
         for output in recovery.memories + recovery.missing { try perform(output) }
         if let ended = answer.facts.death { death = ended }
-        meter.resume()
+        accounts.resume(running: machine.runningCells)
         watch(limits)
-        for request in machine.runningCells { begin(request) }
     }
 
     /// Begins to serve clients through `front`, which the caller keeps.
@@ -164,7 +162,7 @@ public final class KernelServer {
     /// Accepts a request. Called by the front.
     public func submit(_ request: ClientRequest) {
         guard death == nil || !machine.isDead else { return }
-        limitWatch?.use()
+        accounts.use()
         var request = request
         request.number = machine.memory.nextNumber
         var writer = WireWriter()
@@ -232,8 +230,13 @@ public final class KernelServer {
         {
             count += 1
             let output = try frames.add(frame)
-            if case .message(let request, let message)? = output { try account(for: message, of: request) }
-            try record(allowed(frame))
+            // What a cell has used becomes a part of its reply, so it is written before.
+            if case .message(let request, let message)? = output, message.type == "execute_reply",
+                let facts = accounts.end(request)
+            {
+                try record(.usage, request: request, facts.encoded())
+            }
+            try record(accounts.allowed(frame))
             if case .message(let request, let message)? = output {
                 _ = try EventRules.destination(of: message)
                 try handle(.message(request: request, message))
@@ -269,7 +272,7 @@ public final class KernelServer {
         case .send(let request, let message):
             sentCount += 1
             try channel.send(message, request: request)
-            if message.type == "execute_request" { begin(request) }
+            if message.type == "execute_request" { accounts.begin(request) }
         case .interrupt: interrupt()
         case .end: end()
         }
@@ -308,7 +311,7 @@ public final class KernelServer {
 
     private func watch(_ limits: KernelLimits) {
         machine.limitsInForce = limitsInForce
-        limitWatch = LimitWatch(
+        accounts.watch(
             limits, loop: loop,
             actions: .init(
                 interrupt: { [unowned self] in interrupt() },
@@ -322,28 +325,6 @@ public final class KernelServer {
                         try record(.leftover, request: request, JournalEntry.encode(type: "stream", content: content))
                     }
                 }))
-    }
-
-    private func begin(_ request: UInt64) {
-        meter.begin(request)
-        limitWatch?.begin(request)
-    }
-
-    /// Writes down what a cell has used before its reply, of which that becomes a part.
-    private func account(for message: ChannelMessage, of request: UInt64) throws {
-        guard message.type == "execute_reply", let used = meter.end(request) else { return }
-        var facts: JSONValue = ["usage": used]
-        if let refusal = limitWatch?.end(request) { facts["refusal"] = .string(refusal) }
-        try record(.usage, request: request, facts.encoded())
-    }
-
-    /// The frame, or, when its cell has said too much, an empty one with its number.
-    private func allowed(_ frame: ChannelFrame) -> ChannelFrame {
-        guard let limitWatch, !limitWatch.mayPublish(frame.payload.count, of: frame.request), frame.kind != .message
-        else { return frame }
-        var empty = frame
-        empty.payload = []
-        return empty
     }
 
     // MARK: Death
@@ -361,7 +342,7 @@ public final class KernelServer {
     private func learn(_ reason: Death) {
         if death == nil { death = reason == .requested ? reasonToEnd ?? reason : reason }
         // Before the sandbox's control groups are gone.
-        meter.sample()
+        accounts.sample()
         // Not watched any more: a closed connection is readable for ever.
         if reason == .keeper, watches.count > 1 { loop.forget(watches.removeLast()) }
     }
@@ -394,7 +375,7 @@ public final class KernelServer {
         watches = []
         if let retry { loop.cancel(retry) }
         history.flush()
-        meter.flush()
+        accounts.flush()
         for suffix in ["", "-wal", "-shm"] { unlink("\(place.directory)/\(History.fileName)\(suffix)") }
         unlink("\(place.directory)/position")
         unlink("\(place.directory)/session")

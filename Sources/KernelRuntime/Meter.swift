@@ -52,6 +52,9 @@ final class Meter {
         earlierPeak = earlier.memoryPeak
     }
 
+    /// The cells that run.
+    var running: [UInt64] { Array(begun.keys) }
+
     /// A cell begins.
     func begin(_ request: UInt64) {
         if begun.isEmpty { reader.resetPeak() }

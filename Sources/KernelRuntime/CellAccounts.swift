@@ -1,0 +1,70 @@
+import InterpreterChannel
+import JupyterProtocol
+import LinuxKit
+
+/// What each cell uses and may use: the meter and the limits, told of the same beginnings and ends.
+final class CellAccounts {
+    private let meter: Meter
+    private var limits: LimitWatch?
+
+    init(_ meter: Meter) {
+        self.meter = meter
+    }
+
+    /// Called once, when the account cannot be kept.
+    var onProblem: ((String) -> Void)? {
+        get { meter.onProblem }
+        set { meter.onProblem = newValue }
+    }
+
+    /// Begins to see to limits.
+    func watch(_ limits: KernelLimits, loop: EventLoop, actions: LimitWatch.Actions) {
+        self.limits = LimitWatch(limits, loop: loop, actions: actions)
+        for request in meter.running { self.limits?.begin(request) }
+    }
+
+    /// Goes on with what an earlier server has counted, and with the cells that run.
+    func resume(running: [UInt64]) {
+        meter.resume()
+        for request in running { meter.begin(request) }
+    }
+
+    /// Somebody uses the kernel.
+    func use() {
+        limits?.use()
+    }
+
+    /// A cell begins.
+    func begin(_ request: UInt64) {
+        meter.begin(request)
+        limits?.begin(request)
+    }
+
+    /// A cell ends. Returns what its client is told beside the reply; nil when it has not begun.
+    func end(_ request: UInt64) -> JSONValue? {
+        guard let used = meter.end(request) else { return nil }
+        var facts: JSONValue = ["usage": used]
+        if let refusal = limits?.end(request) { facts["refusal"] = .string(refusal) }
+        return facts
+    }
+
+    /// The frame, or, when its cell has said too much, an empty one with its number.
+    func allowed(_ frame: ChannelFrame) -> ChannelFrame {
+        guard let limits, !limits.mayPublish(frame.payload.count, of: frame.request), frame.kind != .message else {
+            return frame
+        }
+        var empty = frame
+        empty.payload = []
+        return empty
+    }
+
+    /// Takes note of what has been used up to now.
+    func sample() {
+        meter.sample()
+    }
+
+    /// Writes what has not been written.
+    func flush() {
+        meter.flush()
+    }
+}
