@@ -18,7 +18,8 @@ final class CellPrinter {
     }
 
     func begin(_ name: String, limits: [String]) {
-        line(faint("\(name) in a sandbox; in force: \(limits.isEmpty ? "no limits" : limits.joined(separator: ", "))"))
+        line(faint("\(name) in a sandbox; in force:"))
+        for limit in limits { line(faint("  \(limit)")) }
     }
 
     func prose(_ cell: NotebookCell) {
