@@ -96,7 +96,7 @@ let package = Package(
             name: "Command",
             dependencies: [
                 "EventJournal", "JupyterProtocol", "KernelRuntime", "LinuxKit", "NotebookFormat", "Replay", "ZeroMQ",
-                "KeeperWire", "SQLiteDatabase", "UsageLedger", argumentParser, crypto, logging, system,
+                "KeeperWire", "Sandboxing", "SQLiteDatabase", "UsageLedger", argumentParser, crypto, logging, system,
             ],
             swiftSettings: strict),
 

@@ -4,6 +4,7 @@ import JupyterProtocol
 import KeeperWire
 import KernelRuntime
 import LinuxKit
+import Sandboxing
 
 /// `husk doctor`: what this machine offers.
 struct DoctorCommand: ParsableCommand {
@@ -94,11 +95,11 @@ struct Examination {
     private mutating func lookAtDescriptors() {
         var limit = rlimit()
         getrlimit(__rlimit_resource_t(UInt32(RLIMIT_NOFILE.rawValue)), &limit)
-        // A server holds about 40 for its kernel; the keeper of all of them 20 for each.
+        // A server holds about 40 for its kernel; the keeper of all of them 20 for each, up to the hard limit.
         findings.append(
             Finding(
                 name: "descriptors", grade: limit.rlim_cur < 256 ? .missing : .ok,
-                text: "\(limit.rlim_cur) open files: about \(limit.rlim_cur / 20) kernels",
+                text: "\(limit.rlim_max) open files: about \(limit.rlim_max / 20) kernels",
                 remedy: limit.rlim_cur < 256 ? "ulimit -n 4096" : ""))
     }
 
@@ -113,6 +114,25 @@ struct Examination {
             Finding(
                 name: "network", grade: .note,
                 text: "host: a sandbox can reach everything that this machine can, its own services too\(services)"))
+    }
+
+    /// What sandboxes have beside the walls that they cannot be without.
+    private mutating func lookAtWalls(_ groups: [String]) {
+        let hasNone = groups.isEmpty
+        findings.append(
+            Finding(
+                name: "control groups", grade: hasNone ? .note : .ok,
+                text: hasNone
+                    ? "none can be made: --memory and --cpus cannot be enforced, and CPU is not shared by weight"
+                    : "for CPU, memory and the meter, as in \(groups[0])",
+                remedy: hasNone ? "Run Husk as root, or under a systemd unit with Delegate=yes." : ""))
+        findings.append(
+            Finding(
+                name: "landlock", grade: Landlock.version > 0 ? .ok : .note,
+                text: Landlock.version > 0
+                    ? "version \(Landlock.version), a second wall round files\(Landlock.version >= 6 ? ", abstract sockets and signals" : "")"
+                    : "this kernel has none, or it is switched off: sandboxes have one wall less",
+                remedy: Landlock.version > 0 ? "" : "Boot with lsm=landlock,… (Linux 5.13 or later)."))
     }
 
     /// Starts a kernel with the options and ends it again.
@@ -143,6 +163,7 @@ struct Examination {
                 throw Failure(kernel.lastWords.isEmpty ? "\(death)" : kernel.lastWords)
             }
             findings.append(Finding(name: "sandbox", grade: .ok, text: "a kernel started inside one and ended"))
+            lookAtWalls(kernel.controlGroups)
             findings.append(
                 Finding(
                     name: "limits", grade: .ok,

@@ -33,7 +33,9 @@ struct ImageStore {
     }
 
     private func unpackArchive(_ path: String) throws -> String {
-        let names = try ToolRun("tar", ["--list", "--file", path], hint: "it must be a tar file", of: "--image \(path)").output
+        let names = try ToolRun(
+            "tar", ["--list", "--file", path], hint: "it must be a tar file", of: "--image \(path)"
+        ).output
         let entries = names.split(separator: "\n").map { $0.hasPrefix("./") ? $0.dropFirst(2) : $0[...] }
         return try once(stamp(path)) { target in
             if entries.contains("oci-layout") {
@@ -49,7 +51,8 @@ struct ImageStore {
             try ToolRun(
                 "tar",
                 [
-                    "--extract", "--file", path, "--directory", "\(target)/rootfs", "--no-same-owner", "--exclude=dev/*",
+                    "--extract", "--file", path, "--directory", "\(target)/rootfs", "--no-same-owner",
+                    "--exclude=dev/*",
                     "--exclude=./dev/*", "--delay-directory-restore",
                 ], hint: "it must be a tar file of a whole system", of: "--image \(path)")
         }
@@ -88,6 +91,7 @@ struct ImageStore {
     private func stamp(_ path: String) -> String {
         var status = Glibc.stat()
         guard stat(path, &status) == 0 else { return path }
-        return "\(path) \(status.st_dev) \(status.st_ino) \(status.st_size) \(status.st_mtim.tv_sec) \(status.st_mtim.tv_nsec)"
+        return
+            "\(path) \(status.st_dev) \(status.st_ino) \(status.st_size) \(status.st_mtim.tv_sec) \(status.st_mtim.tv_nsec)"
     }
 }

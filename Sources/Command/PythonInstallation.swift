@@ -49,7 +49,8 @@ struct PythonInstallation {
         guard let found = (named.map { [$0] } ?? usual).first(where: { root.hasProgram(String($0.drop { $0 == "/" })) })
         else {
             throw Failure(
-                "--image \(image): there is no \(named ?? "python3") in it; name one by --python", status: Failure.usage)
+                "--image \(image): there is no \(named ?? "python3") in it; name one by --python", status: Failure.usage
+            )
         }
         program = found
         prefix = Files.parent(Files.parent(found))

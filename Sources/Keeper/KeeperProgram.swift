@@ -58,11 +58,19 @@ public enum KeeperProgram {
         _ = clinux_ignore_signal(SIGPIPE)
         // Ends of sandboxes come as pidfds; a terminal's hang-up is no concern of a daemon's.
         for signal in [SIGINT, SIGHUP, SIGTERM] { _ = clinux_ignore_signal(signal) }
+        KeeperProgram.raiseDescriptorLimit()
         let undertaker = try Undertaker.split(state: state)
         let keeper = try Keeper(state: state, listener: listener, undertaker: undertaker)
         try keeper.run()
         withExtendedLifetime(held) {}
         return 0
+    }
+
+    /// The keeper of every kernel holds some 14 descriptors for each; a shell gives it 1024.
+    private static func raiseDescriptorLimit() {
+        let kind = Int32(CLINUX_LIMIT_OPEN_FILES.rawValue)
+        var (soft, hard): (UInt64, UInt64) = (0, 0)
+        if clinux_get_limit(kind, &soft, &hard) == 0, soft < hard { _ = clinux_set_limit(kind, hard, hard) }
     }
 
     private static func say(_ text: String) {

@@ -18,6 +18,8 @@ public final class KernelServer {
     public let session: String
     /// Which limits bind, and by what.
     public let limitsInForce: [String]
+    /// The directories of the sandbox's control groups; none where none can be made.
+    public let controlGroups: [String]
     /// The interpreter's pid on the machine.
     public let interpreterPID: Int32
     /// Called once, when the kernel has ended and everything it said has been delivered or given up.
@@ -84,6 +86,7 @@ public final class KernelServer {
         let answer = try keeper.start(order, descriptors: descriptors.numbers)
         descriptors.releaseWriteEnds()
         limitsInForce = answer.facts.limits + limits.inForce
+        controlGroups = answer.facts.groups
         accounts = CellAccounts(Meter(answer.facts, ledger: ledger, loop: loop))
         interpreterPID = answer.facts.pid
         channel = try descriptors.channel(lastFrame: 0)
@@ -113,6 +116,7 @@ public final class KernelServer {
         self.keeper = keeper
         var answer = try keeper.adopt(place.kernel)
         limitsInForce = answer.facts.limits + limits.inForce
+        controlGroups = answer.facts.groups
         accounts = CellAccounts(Meter(answer.facts, ledger: ledger, loop: loop))
         interpreterPID = answer.facts.pid
         guard let descriptors = KernelDescriptors(&answer.descriptors) else {
