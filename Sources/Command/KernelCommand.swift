@@ -129,6 +129,8 @@ struct KernelProcess {
         let installation = try Installation.current()
         let keeper = try KeeperConnection(state: place.state, program: installation.keeper)
         let kernel: KernelServer
+        var planted: PlantedNames?
+        defer { for notice in planted?.notices ?? [] { StandardError.line("husk kernel: \(notice)") } }
         if attach {
             kernel = try KernelServer(
                 attachingTo: place, ports: ports, history: history, ledger: UserData.ledger,
@@ -137,6 +139,7 @@ struct KernelProcess {
         } else {
             let plan = try options.plan()
             for notice in plan.notices { StandardError.line("husk kernel: \(notice)") }
+            planted = PlantedNames(plan.sandbox)
             let order = options.order(place.kernel, plan, orphanSeconds: lease == .durable ? orphanSeconds : 0)
             kernel = try KernelServer(
                 starting: order, in: place, ports: ports, history: history, ledger: UserData.ledger,

@@ -84,6 +84,8 @@ final class NotebookReplay: KernelFront {
     func run(_ options: SandboxOptions) throws {
         let plan = try options.plan()
         for notice in plan.notices { StandardError.line("husk run: \(notice)") }
+        let planted = PlantedNames(plan.sandbox)
+        defer { for notice in planted.notices { StandardError.line("husk run: \(notice)") } }
         let installation = try Installation.current()
         let loop = try EventLoop()
         signal(SIGPIPE, SIG_IGN)

@@ -8,6 +8,9 @@ public struct SandboxSpec: Hashable, Sendable {
         case host = 1
     }
 
+    /// What programs of the host run or obey when they find it in a folder: read-only inside where it exists.
+    public static let obeyedNames = [".git/hooks", ".git/config", ".envrc", ".vscode", ".idea"]
+
     /// A folder or file of the host, seen inside.
     public struct Mount: Hashable, Sendable {
         /// How the inside may use it.

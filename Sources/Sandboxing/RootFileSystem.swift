@@ -107,7 +107,7 @@ struct RootFileSystem: ~Copyable {
 
     /// Files that other programs on the host run or obey must not be planted through a writable folder.
     private borrowing func protect(_ folder: String) throws(SandboxError) {
-        for name in [".git/hooks", ".git/config", ".envrc", ".vscode", ".idea"] {
+        for name in SandboxSpec.obeyedNames {
             let path = "\(folder)/\(name)"
             guard let kind = Paths.kind(path, followLinks: false), !kind.isLink else { continue }
             try RootFileSystem.seal(path)

@@ -371,6 +371,28 @@ def test_limit_of_processes(start_kernel: StartKernel) -> None:
     assert client.run_ok("print('goes on')").stdout == "goes on\n"
 
 
+def test_names_that_the_host_obeys(husk: Husk, tmp_path: Path) -> None:
+    """What is new among them is said when the sandbox has ended; what was there is not writable."""
+    (tmp_path / ".envrc").write_text("export A=1")
+    (tmp_path / "plant.py").write_text(
+        "import os, subprocess\n"
+        "try: open('.envrc', 'a')\n"
+        "except OSError as error: print(error.errno)\n"
+        "subprocess.run(['git', 'init', '-q', '.'])\n"
+        "os.makedirs('.git/hooks', exist_ok=True); os.makedirs('.vscode')"
+    )
+    done = husk.run("run", "plant.py", "--python", husk.python, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "13" in done.stdout or "30" in done.stdout
+    told = done.stderr.splitlines()
+    assert [name for name in (".vscode", ".git/hooks") if any(name in line for line in told)] == [
+        ".vscode",
+        ".git/hooks",
+    ]
+    assert ".envrc" not in done.stderr
+    assert (tmp_path / ".envrc").read_text() == "export A=1"
+
+
 # ---- The way out through the program itself
 
 
