@@ -36,6 +36,13 @@ enum EventRules {
 
     /// Metadata of a reply with what the server knows of the cell, under a name of its own.
     static func metadata(_ metadata: [UInt8], with facts: [UInt8]) -> [UInt8] {
+        // Nothing of that name is there as a rule, and then nothing has to be taken apart.
+        let isEmpty = metadata == Array("{}".utf8)
+        if isEmpty || (metadata.starts(with: Array("{\"".utf8)) && metadata.last == UInt8(ascii: "}")),
+            !metadata.contains(Array("\"husk\"".utf8))
+        {
+            return metadata.dropLast() + Array("\(isEmpty ? "" : ",")\"husk\":".utf8) + facts + [UInt8(ascii: "}")]
+        }
         guard var object = try? JSONValue(parsing: metadata), let known = try? JSONValue(parsing: facts) else {
             return metadata
         }

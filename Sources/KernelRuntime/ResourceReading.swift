@@ -73,28 +73,30 @@ final class ResourceReader {
         if let memory = memory?.number {
             reading.memory = memory
             reading.memoryPeak = max(memory, peak?.number ?? 0)
-        } else if let text = status?.text {
-            reading.memory = ResourceReader.member("VmRSS:", of: text) << 10
-            reading.memoryPeak = ResourceReader.member("VmHWM:", of: text) << 10
+        } else if let held = status?.members(["VmRSS:", "VmHWM:"]) {
+            reading.memory = held[0] << 10
+            reading.memoryPeak = held[1] << 10
         }
-        if let text = traffic?.text {
-            reading.bytesRead = ResourceReader.member("rchar:", of: text)
-            reading.bytesWritten = ResourceReader.member("wchar:", of: text)
+        if let moved = traffic?.members(["rchar:", "wchar:"]) {
+            reading.bytesRead = moved[0]
+            reading.bytesWritten = moved[1]
         }
         return reading
     }
 
     private func readTime(_ reading: inout ResourceReading) {
-        if let text = unified?.text, text.contains("user_usec") {
-            reading.cpu = ResourceReader.member("usage_usec", of: text) * 1000
-            reading.userPart = ResourceReader.member("user_usec", of: text)
-            reading.systemPart = ResourceReader.member("system_usec", of: text)
-        } else if let total = total?.number {
+        if let total = total?.number {
             reading.cpu = total
             reading.userPart = userTime?.number ?? 0
             reading.systemPart = systemTime?.number ?? 0
-        } else if let text = statistics?.text, let close = text.lastIndex(of: ")") {
-            let fields = text[text.index(after: close)...].split(separator: " ").map { UInt64($0) ?? 0 }
+            return
+        }
+        if let parts = unified?.members(["usage_usec", "user_usec", "system_usec"]), parts[0] > 0 {
+            reading.cpu = parts[0] * 1000
+            reading.userPart = parts[1]
+            reading.systemPart = parts[2]
+        } else if unified == nil, let statistics {
+            let fields = statistics.read { ResourceReader.fields(of: $0) }
             guard fields.count > 14 else { return }
             reading.userPart = fields[11] + fields[13]
             reading.systemPart = fields[12] + fields[14]
@@ -102,11 +104,11 @@ final class ResourceReader {
         }
     }
 
-    /// The number behind a name in lines of names and numbers.
-    private static func member(_ name: String, of text: String) -> UInt64 {
-        for line in text.split(separator: "\n") where line.hasPrefix(name) {
-            return line.dropFirst(name.count).split(whereSeparator: \.isWhitespace).first.flatMap { UInt64($0) } ?? 0
+    /// The numbers behind a process's name, which may hold anything (proc_pid_stat(5)).
+    private static func fields(of bytes: UnsafeBufferPointer<UInt8>) -> [UInt64] {
+        guard let close = bytes.lastIndex(of: UInt8(ascii: ")")) else { return [] }
+        return bytes[close...].split(separator: UInt8(ascii: " ")).map {
+            UInt64(String(decoding: $0, as: UTF8.self)) ?? 0
         }
-        return 0
     }
 }
