@@ -14,6 +14,7 @@ enum RefusedArguments {
         let filter = try SeccompFilter(otherwise: SeccompFilter.allow)
         try refuseNamespaces(filter)
         try refuseCoreLimits(filter)
+        try refuseLimitsOfInit(filter)
         try refuseControls(filter)
         try refuseModes(filter)
         return try filter.program()
@@ -37,6 +38,11 @@ enum RefusedArguments {
         let done = SeccompFilter.failing(0)
         try filter.add(done, "setrlimit", SeccompFilter.int(0, core))
         try filter.add(done, "prlimit64", SeccompFilter.int(1, core), SeccompFilter.different(2, 0))
+    }
+
+    /// PID 1 is the same user where there is only one, and would end by a limit of processor time.
+    private static func refuseLimitsOfInit(_ filter: SeccompFilter) throws(SystemError) {
+        try filter.add(refusal, "prlimit64", SeccompFilter.int(0, 1), SeccompFilter.different(2, 0))
     }
 
     /// Controls of terminals and of the process itself.

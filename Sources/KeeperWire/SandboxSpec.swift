@@ -8,8 +8,10 @@ public struct SandboxSpec: Hashable, Sendable {
         case host = 1
     }
 
-    /// What programs of the host run or obey when they find it in a folder: read-only inside where it exists.
-    public static let obeyedNames = [".git/hooks", ".git/config", ".envrc", ".vscode", ".idea"]
+    /// What programs of the host run or obey when they find it in a folder: read-only inside where it exists. Of a
+    /// repository all of it: if only its hooks were, they could be moved aside with the folder that they are in, and a
+    /// file `commondir` could name others (gitrepository-layout(5)).
+    public static let obeyedNames = [".devcontainer", ".envrc", ".git", ".husky", ".idea", ".vscode"]
 
     /// A folder or file of the host, seen inside.
     public struct Mount: Hashable, Sendable {

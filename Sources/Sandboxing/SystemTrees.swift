@@ -28,11 +28,11 @@ enum SystemTrees {
     static let maskedFiles = [
         "/proc/kcore", "/proc/keys", "/proc/key-users", "/proc/kmsg", "/proc/kpagecount", "/proc/kpageflags",
         "/proc/kpagecgroup", "/proc/latency_stats", "/proc/sched_debug", "/proc/sysrq-trigger", "/proc/timer_list",
-        "/proc/vmallocinfo", "/proc/config.gz", "/proc/kallsyms", "/proc/modules", "/proc/slabinfo",
+        "/proc/vmallocinfo", "/proc/config.gz", "/proc/interrupts", "/proc/kallsyms", "/proc/modules", "/proc/slabinfo",
     ]
 
     /// Directories of /proc hidden under an empty one.
-    static let maskedDirectories = ["/proc/acpi", "/proc/asound", "/proc/scsi"]
+    static let maskedDirectories = ["/proc/acpi", "/proc/asound", "/proc/driver", "/proc/pressure", "/proc/scsi"]
 
     /// Parts of /proc that must not be written.
     static let readOnly = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys"]

@@ -1,0 +1,1 @@
+"""Attacks on a sandbox by the code in it, as data."""

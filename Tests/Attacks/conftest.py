@@ -1,0 +1,69 @@
+"""Fixtures: Husk for both kinds of user, and the arena in which attacks are made."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from attacks.arena import Arena
+from peers.husk import BINARIES, PYTHON, Husk
+from peers.processes import keeper_of
+from peers.users import Users
+from peers.waiting import wait_until
+
+KINDS = ("root", "ordinary")
+
+
+@pytest.fixture(scope="session")
+def base() -> Iterator[Path]:
+    """A folder with a short path: unix sockets live in it."""
+    folder = Path(tempfile.mkdtemp(prefix="husk-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def husk(base: Path) -> Husk:
+    """Husk, with a state directory and a copy of the environment of this session's own."""
+    missing = [path for path in (BINARIES / "husk", PYTHON) if not path.exists()]
+    if missing:
+        pytest.exit(f"make build makes what is missing: {missing[0]}", returncode=2)
+    environment = base / "environment"
+    original = PYTHON.parents[1].resolve()
+    if subprocess.run(["cp", "-al", original, environment], check=False).returncode != 0:
+        shutil.rmtree(environment, ignore_errors=True)
+        subprocess.run(["cp", "-a", "--reflink=auto", original, environment], check=True)
+    return Husk(base / "state", python=environment / "bin/python3")
+
+
+@pytest.fixture(scope="session")
+def users(husk: Husk, base: Path) -> Iterator[Users]:
+    """Husk as root and as an ordinary user."""
+    users = Users(husk, base)
+    yield users
+    for state in {husk.state, *(made.state for made, _ in users.made)}:
+        end_keeper(state)
+
+
+def end_keeper(state: Path) -> None:
+    """Ends the keeper of a state directory, and with it whatever a failed test left running."""
+    keeper = keeper_of(state)
+    if keeper is None:
+        return
+    os.kill(keeper, signal.SIGKILL)
+    wait_until(lambda: keeper_of(state) is None, 5, "end of the keeper")
+
+
+@pytest.fixture(scope="session")
+def arena(husk: Husk, users: Users, base: Path) -> Iterator[Arena]:
+    """Where attacks are made."""
+    arena = Arena(husk, users, base)
+    yield arena
+    arena.close()
