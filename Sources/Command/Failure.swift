@@ -43,6 +43,8 @@ enum StandardError {
     static func safe(_ text: String) -> String {
         String(
             String.UnicodeScalarView(
-                text.unicodeScalars.map { $0.value < 0x20 && $0 != "\n" && $0 != "\t" ? "\u{fffd}" : $0 }))
+                text.unicodeScalars.map {
+                    ($0.value < 0x20 && $0 != "\n" && $0 != "\t") || (0x7f...0x9f).contains($0.value) ? "\u{fffd}" : $0
+                }))
     }
 }

@@ -13,7 +13,10 @@ struct ImageStore {
     /// A store below a folder of what can be made again.
     init(data: String) throws {
         folder = "\(data)/images"
-        try Files.makeDirectories(folder)
+        // What root unpacks may hold set-uid programs and devices: nobody else may come near them.
+        mkdir(folder, 0o700)
+        if let reason = Directory.reasonNotToTrust(folder) { throw Failure("\(folder) cannot be used: \(reason)") }
+        chmod(folder, 0o700)
     }
 
     /// The folder with the system that a text names: a folder, a tar file, or an OCI layout with its tag (`latest`).

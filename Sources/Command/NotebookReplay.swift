@@ -103,6 +103,7 @@ final class NotebookReplay: KernelFront {
             death = reason
             loop.stop()
         }
+        kernel.onProblem = { StandardError.line("husk run: \($0)") }
         try kernel.serve(self)
         _ = try loop.watch(signals.descriptor.number) { [unowned self] _ in
             while let signal = signals.next() {
@@ -252,7 +253,8 @@ final class NotebookReplay: KernelFront {
     func reply(_ message: OutgoingMessage, to request: ClientRequest) {
         guard message.type == "execute_reply", message.parentHeader == header else { return }
         status = (try? JSONValue(parsing: message.content))?["status"]?.stringValue ?? "error"
-        facts = (try? JSONValue(parsing: message.metadata))?["husk"]?.objectValue ?? [:]
+        let said = (try? JSONValue(parsing: message.metadata))?["husk"]
+        facts = ["usage": said?["usage"], "refusal": said?["refusal"]].compactMapValues { $0 }
     }
 
     func askForInput(_ message: OutgoingMessage, of request: ClientRequest) {

@@ -12,7 +12,8 @@ enum UserData {
             path += "/\(part)"
             mkdir(path, 0o700)
         }
-        return access(folder, W_OK) == 0 ? folder : nil
+        // SQLite is told to follow no link; those on the way are the user's own.
+        return access(folder, W_OK) == 0 ? Files.resolved(folder) : nil
     }
 
     /// The folder of what can be made again.

@@ -46,6 +46,11 @@ final class Keeper {
         _ = try loop.watch(listener.number) { [unowned self] _ in acceptClients() }
         watchUndertaker()
         sandboxes.onRetired = { [unowned self] in rest() }
+        sandboxes.onEnding = { [unowned self] in
+            guard !hosts.areForking else { return }
+            let known = kernels.values.map(\.pid) + sandboxes.all.map(\.sandbox.pid) + hosts.pids
+            Strangers.reap(except: Set(known))
+        }
         restWatch.onOverMemory = { [unowned self] sandbox in
             for name in sandbox.kernels { if let kernel = kernels[name] { end(kernel, .outOfMemory) } }
         }
@@ -108,7 +113,13 @@ final class Keeper {
                 }
             }
         case .interrupt(let name): withKernel(name, of: client) { $0.signalGroup(SIGINT) }
-        case .list: reply(.kernels(kernels.values.map(\.facts)), to: client)
+        case .list:
+            // A message has an end; a page of them fits.
+            let facts = kernels.values.map(\.facts)
+            for start in stride(from: 0, to: facts.count, by: 32) {
+                reply(.kernels(Array(facts[start..<min(start + 32, facts.count)])), to: client)
+            }
+            reply(.done, to: client)
         case .stop(let name):
             guard let kernel = kernels[name] else {
                 return reply(.refused(code: "kernel_unknown", reason: "There is no kernel \(name)."), to: client)
@@ -200,7 +211,9 @@ final class Keeper {
         do throws(SandboxError) {
             // The host warms up while the sandbox is made.
             host = try hosts.host(for: order.interpreter.door)
-            let sandbox = try sandboxes.sandbox(for: order) { host?.takeSeat() }
+            let sandbox = try sandboxes.sandbox(for: order) {
+                Keeper.leaveRoomForHost(order.sandbox.limits) ? host?.takeSeat() : nil
+            }
             let kernel = KeptKernel(order: order, sandbox: sandbox, descriptors: boxes, owner: client)
             kernels[order.kernel] = kernel
             sandbox.kernels.insert(order.kernel)
@@ -210,6 +223,12 @@ final class Keeper {
             host?.standUp()
             reply(.refused(code: error.code, reason: error.description), to: client)
         }
+    }
+
+    /// Whether limits are wide enough for a host to fork within them: it serves others too, and would be killed by one
+    /// sandbox's limit of memory, or made to wait by its quota.
+    private static func leaveRoomForHost(_ limits: SandboxLimits) -> Bool {
+        (limits.memory == 0 || limits.memory >= 128 << 20) && (limits.milliCPUs == 0 || limits.milliCPUs >= 500)
     }
 
     private func enter(_ kernel: KeptKernel, host: WarmHost?) throws(SandboxError) {

@@ -5,6 +5,8 @@ import Sandboxing
 
 /// The sandboxes of a keeper: made for the first kernel that names them, retired after the last.
 final class KeptSandboxes {
+    /// Called while one is ending, now and then: what its PID 1 waits for may be the keeper's to reap.
+    var onEnding: (() -> Void)?
     /// Called whenever one has gone without a trace.
     var onRetired: (() -> Void)?
 
@@ -77,7 +79,7 @@ final class KeptSandboxes {
         do throws(SandboxError) {
             return try Sandbox(
                 spec: order.sandbox, hostname: "husk",
-                identities: .current(index: .random(in: 0..<0x4000), subordinates: subordinates),
+                identities: .current(index: unusedRange(), subordinates: subordinates),
                 program: program, filter: filter.program)
         } catch  where error.code == SubordinateIDs.failure {
             // In a container newuidmap(1) may be there and not set-uid: the caller alone is enough.
@@ -86,10 +88,29 @@ final class KeptSandboxes {
         }
     }
 
+    /// A range of ids that no other sandbox of this keeper has.
+    private func unusedRange() -> UInt32 {
+        let used = Set(sandboxes.values.compactMap(\.sandbox.identities.rangeIndex))
+        var index: UInt32
+        repeat { index = .random(in: 0..<IdentityMap.rangeCount) } while used.contains(index)
+        return index
+    }
+
+    private func awaitEnd(of sandbox: KeptSandbox) {
+        loop.after(.milliseconds(50)) { [weak self, weak sandbox] in
+            guard let self, let sandbox, sandbox.exit == nil else { return }
+            onEnding?()
+            awaitEnd(of: sandbox)
+        }
+    }
+
     /// Lets go of a sandbox that nobody is in, once its PID 1 has ended.
     private func retire(_ sandbox: KeptSandbox) {
         guard sandbox.exit != nil else {
-            if sandbox.kernels.isEmpty { sandbox.end() }
+            if sandbox.kernels.isEmpty {
+                sandbox.end()
+                awaitEnd(of: sandbox)
+            }
             return
         }
         guard sandbox.kernels.isEmpty, sandboxes[sandbox.name] === sandbox, !sandbox.isRetiring else { return }

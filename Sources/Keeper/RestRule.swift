@@ -24,7 +24,8 @@ struct RestRule {
     mutating func observe(used now: UInt64, elapsed: UInt64, wantsToRun: () -> Bool) -> Bool {
         defer { used = now }
         guard let used, elapsed > 0 else { return false }
-        let share = Double(now &- used) / Double(elapsed)
+        // Without control groups it shrinks when an interpreter has ended.
+        let share = now > used ? Double(now - used) / Double(elapsed) : 0
         isActive = share > 0.01
         let wasLowered = isLowered
         isLowered = share >= RestRule.busy || (isLowered && wantsToRun())

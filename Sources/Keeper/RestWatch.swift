@@ -27,7 +27,11 @@ final class RestWatch {
 
     /// Begins to look often: there is a new sandbox, or a cell that takes its time.
     func wake() {
-        if let timer { loop.cancel(timer) }
+        // A look that is near stays as near as it is, however often it is asked for.
+        if let timer {
+            guard interval > RestWatch.often else { return }
+            loop.cancel(timer)
+        }
         interval = RestWatch.often
         timer = loop.after(interval) { [unowned self] in look() }
     }

@@ -15,6 +15,7 @@ final class WarmHost {
 
     let socket: MessageSocket
     let process: ProcessHandle
+    let pid: Int32
     var watch: EventLoop.Watch?
     var processWatch: EventLoop.Watch?
     /// The groups that it sits in, which the next sandbox gets.
@@ -31,11 +32,15 @@ final class WarmHost {
         var pair = try MessageSocket.pair()
         let ours = pair.take()
         let theirs = pair.take()
-        let pidfd = try WarmHost.launch(profile, socket: theirs.descriptor.number)
+        let (pid, pidfd) = try WarmHost.launch(profile, socket: theirs.descriptor.number)
+        self.pid = pid
         try ours.descriptor.setNonBlocking(true)
         process = ProcessHandle(adopting: OwnedDescriptor(adopting: pidfd))
         socket = consume ours
     }
+
+    /// Whether a fork has been asked for and not been answered.
+    var isForking: Bool { running != nil }
 
     /// Queues a fork.
     func fork(_ job: Job) {
@@ -115,12 +120,14 @@ final class WarmHost {
         }
     }
 
-    private static func launch(_ profile: InterpreterSpec.HostProfile, socket: Int32) throws(SystemError) -> Int32 {
+    private static func launch(_ profile: InterpreterSpec.HostProfile, socket: Int32) throws(SystemError) -> (
+        Int32, Int32
+    ) {
         let program = try MemoryFile.sealedProgram(name: "husk-host", copyOf: profile.program)
         var pidfd: Int32 = -1
         let pid = try SystemError.check("clone3", clinux_clone(0, -1, &pidfd))
         if pid == 0 { become(program: program.number, socket: socket, profile: profile) }
-        return pidfd
+        return (pid, pidfd)
     }
 
     /// The child's part. Does not return; it is not declared so because the caller owns descriptors.

@@ -14,6 +14,12 @@ final class WarmHosts {
         self.loop = loop
     }
 
+    /// Whether one of them forks just now: its child is not known yet.
+    var areForking: Bool { hosts.values.contains(where: \.isForking) }
+
+    /// Their pids, those that end included.
+    private(set) var pids: [Int32] = []
+
     /// Ends all of them, and waits for that.
     func end() {
         for host in hosts.values {
@@ -32,7 +38,10 @@ final class WarmHosts {
         do throws(SystemError) {
             host = try WarmHost(profile: profile)
             host.onUnseated = { [unowned self, unowned host] in
-                if groups.areAvailable { host.sit(in: groups.make()) }
+                guard groups.areAvailable else { return }
+                let tree = groups.make()
+                // In half of the groups it would bring into the next sandbox what belongs to another.
+                if tree.isComplete { host.sit(in: tree) } else { groups.discard(tree) }
             }
             host.watch = try loop.watch(host.socket.descriptor.number) { [unowned self, unowned host] _ in
                 read(host, profile)
@@ -44,6 +53,7 @@ final class WarmHosts {
             throw SandboxError(making: "interpreter host", error)
         }
         hosts[profile] = host
+        pids.append(host.pid)
         return host
     }
 
@@ -73,8 +83,10 @@ final class WarmHosts {
     }
 
     private func reap(_ host: WarmHost) {
-        if (try? host.process.collect()) == nil {
+        guard (try? host.process.collect()) != nil else {
             loop.after(.milliseconds(5)) { [unowned self] in reap(host) }
+            return
         }
+        pids.removeAll { $0 == host.pid }
     }
 }

@@ -10,7 +10,7 @@ public enum KeeperReply: Hashable, Sendable {
     case running(kernel: KernelFacts)
     /// The request cannot be met.
     case refused(code: String, reason: String)
-    /// Every kernel that the keeper has.
+    /// Some of the kernels that the keeper has; `done` follows the last of them.
     case kernels([KernelFacts])
     /// Not an answer: the interpreter or its sandbox has ended.
     case ended(kernel: String, death: Death)

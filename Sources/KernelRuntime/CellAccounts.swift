@@ -4,8 +4,15 @@ import LinuxKit
 
 /// What each cell uses and may use: the meter and the limits, told of the same beginnings and ends.
 final class CellAccounts {
+    /// After how long a cell is one of those that the keeper looks at often.
+    private static let long = Duration.milliseconds(500)
+
     private let meter: Meter
     private var limits: LimitWatch?
+    private var loop: EventLoop?
+    private var timer: EventLoop.Timer?
+    /// Called when a cell takes its time.
+    var onLongCell: (() -> Void)?
 
     init(_ meter: Meter) {
         self.meter = meter
@@ -19,7 +26,8 @@ final class CellAccounts {
 
     /// Begins to see to limits.
     func watch(_ limits: KernelLimits, loop: EventLoop, actions: LimitWatch.Actions) {
-        self.limits = LimitWatch(limits, loop: loop, actions: actions)
+        self.loop = loop
+        self.limits = LimitWatch(limits, age: meter.age, loop: loop, actions: actions)
         for request in meter.running { self.limits?.begin(request) }
     }
 
@@ -38,11 +46,20 @@ final class CellAccounts {
     func begin(_ request: UInt64) {
         meter.begin(request)
         limits?.begin(request)
+        guard timer == nil else { return }
+        timer = loop?.after(CellAccounts.long) { [weak self] in
+            self?.timer = nil
+            self?.onLongCell?()
+        }
     }
 
     /// A cell ends. Returns what its client is told beside the reply; nil when it has not begun.
     func end(_ request: UInt64) -> JSONValue? {
         guard let used = meter.end(request) else { return nil }
+        if meter.running.isEmpty, let timer {
+            loop?.cancel(timer)
+            self.timer = nil
+        }
         var facts: JSONValue = ["usage": used]
         if let refusal = limits?.end(request) { facts["refusal"] = .string(refusal) }
         return facts

@@ -64,8 +64,13 @@ public final class KeeperConnection {
     /// Every kernel of the state directory.
     public func kernels() throws(KernelError) -> [KernelFacts] {
         try send(.list)
+        var kernels: [KernelFacts] = []
         while true {
-            if case .kernels(let list) = try reply().message { return list }
+            switch try reply().message {
+            case .kernels(let page): kernels += page
+            case .done: return kernels
+            default: continue
+            }
         }
     }
 

@@ -315,6 +315,7 @@ public final class KernelServer {
 
     private func watch(_ limits: KernelLimits) {
         machine.limitsInForce = limitsInForce
+        accounts.onLongCell = { [unowned self] in try? keeper.send(.look) }
         accounts.watch(
             limits, loop: loop,
             actions: .init(

@@ -18,6 +18,8 @@ final class LimitWatch {
     private let actions: Actions
     private var cells: [UInt64: Cell] = [:]
     private var idleTimer: EventLoop.Timer?
+    /// Bytes said for no running cell since the latest one began.
+    private var stray: UInt64 = 0
 
     private struct Cell {
         var timer: EventLoop.Timer?
@@ -26,11 +28,12 @@ final class LimitWatch {
         var refusal: String?
     }
 
-    init(_ limits: KernelLimits, loop: EventLoop, actions: Actions) {
+    /// - Parameter age: how long the kernel has lived already.
+    init(_ limits: KernelLimits, age: Duration, loop: EventLoop, actions: Actions) {
         self.limits = limits
         self.loop = loop
         self.actions = actions
-        if let lifetime = limits.lifetime { loop.after(lifetime) { actions.end(.deadline) } }
+        if let lifetime = limits.lifetime { loop.after(max(.zero, lifetime - age)) { actions.end(.deadline) } }
         rest()
     }
 
@@ -44,6 +47,7 @@ final class LimitWatch {
     /// A cell begins.
     func begin(_ request: UInt64) {
         cells[request] = Cell()
+        stray = 0
         use()
         guard let time = limits.cellTime else { return }
         cells[request]?.timer = loop.after(time) { [weak self] in
@@ -61,7 +65,12 @@ final class LimitWatch {
 
     /// A cell says something. Returns whether it may.
     func mayPublish(_ count: Int, of request: UInt64) -> Bool {
-        guard let limit = limits.output, let cell = cells[request] else { return true }
+        guard let limit = limits.output else { return true }
+        guard let cell = cells[request] else {
+            // Said behind the end of its cell, or in the name of one that does not run: all of that together.
+            stray += UInt64(count)
+            return stray <= limit
+        }
         guard cell.output <= limit else { return false }
         let output = cell.output + UInt64(count)
         cells[request]?.output = output

@@ -12,8 +12,8 @@ import UsageLedger
 final class Meter {
     /// How soon the account is written after a cell.
     private static let delay = Duration.seconds(1)
-    /// How often it is written while nothing happens.
-    private static let interval = Duration.seconds(60)
+    /// How often it is written while a cell runs, and while none does.
+    private static let intervals = (busy: Duration.seconds(5), idle: Duration.seconds(60))
 
     private let reader: ResourceReader
     private let ledger: UsageLedger?
@@ -26,8 +26,6 @@ final class Meter {
     private var lastDisk: UInt64 = 0
     private var timer: EventLoop.Timer?
     private var isPrompt = false
-    /// What was counted before this server came.
-    private var earlierPeak: Int64 = 0
     /// Called once, when the account cannot be kept.
     var onProblem: ((String) -> Void)?
 
@@ -49,8 +47,13 @@ final class Meter {
     func resume() {
         guard let earlier = try? ledger?.usage(of: usage.sandbox, kernel: kernel) else { return }
         usage = earlier
-        earlierPeak = earlier.memoryPeak
+        // Nobody has looked in between; what is held now was held.
+        let gap = max(0, Double(Glibc.time(nil)) - earlier.updated)
+        usage.memoryByteSeconds += Double(last.memory) * gap
     }
+
+    /// How long the sandbox has lived.
+    var age: Duration { .seconds(max(0, Double(Glibc.time(nil)) - usage.began)) }
 
     /// The cells that run.
     var running: [UInt64] { Array(begun.keys) }
@@ -59,7 +62,7 @@ final class Meter {
     func begin(_ request: UInt64) {
         if begun.isEmpty { reader.resetPeak() }
         begun[request] = sample()
-        if timer == nil || !isPrompt { write(in: Meter.interval) }
+        if !isPrompt { write(in: Meter.delay) }
     }
 
     /// A cell ends. Returns what was used while it ran.
@@ -123,7 +126,7 @@ final class Meter {
         timer = loop.after(delay) { [unowned self] in
             measureDisk()
             flush()
-            write(in: Meter.interval)
+            write(in: begun.isEmpty ? Meter.intervals.idle : Meter.intervals.busy)
         }
     }
 

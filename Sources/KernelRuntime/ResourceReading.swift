@@ -38,7 +38,8 @@ final class ResourceReader {
     private let peak: ProcFile?
     private let statistics: ProcFile?
     private let status: ProcFile?
-    private let traffic: ProcFile?
+    private var traffic: ProcFile?
+    private let pid: Int32
     private static let nanosecondsPerTick = 1_000_000_000 / UInt64(max(1, sysconf(Int32(_SC_CLK_TCK))))
 
     /// Opens what there is of it.
@@ -55,10 +56,11 @@ final class ResourceReader {
         systemTime = first("cpuacct.usage_sys")
         unified = first("cpu.stat")
         memory = first("memory.usage_in_bytes") ?? first("memory.current")
-        peak = first("memory.max_usage_in_bytes", O_RDWR) ?? first("memory.peak", O_RDWR)
+        peak =
+            first("memory.max_usage_in_bytes", O_RDWR) ?? first("memory.peak", O_RDWR) ?? first("memory.peak")
         statistics = ProcFile("/proc/\(pid)/stat")
         status = ProcFile("/proc/\(pid)/status")
-        traffic = ProcFile("/proc/\(pid)/io")
+        self.pid = pid
     }
 
     /// Lets the peak of the memory begin anew, where the kernel can.
@@ -77,6 +79,8 @@ final class ResourceReader {
             reading.memory = held[0] << 10
             reading.memoryPeak = held[1] << 10
         }
+        // An ordinary user's is closed to its server until the interpreter has become what it is.
+        if traffic == nil { traffic = ProcFile("/proc/\(pid)/io") }
         if let moved = traffic?.members(["rchar:", "wchar:"]) {
             reading.bytesRead = moved[0]
             reading.bytesWritten = moved[1]

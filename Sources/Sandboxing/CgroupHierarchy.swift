@@ -25,7 +25,9 @@ public struct CgroupHierarchy: Hashable, Sendable {
             let point = String(fields[4])
             switch fields[hyphen + 1] {
             case "cgroup2":
-                let places = [point, path(point, own[""])]
+                var group = own[""] ?? ""
+                while group.hasSuffix("/" + outside) { group.removeLast(outside.count + 1) }
+                let places = [point, path(point, group.isEmpty ? nil : group)]
                 if let usable = places.lazy.compactMap({ unified($0) }).first { found.append(usable) }
             case "cgroup":
                 let names = Set(fields[hyphen + 3].split(separator: ",").map(String.init)).intersection(wanted)
@@ -64,13 +66,25 @@ public struct CgroupHierarchy: Hashable, Sendable {
     /// Moves the processes of a group into one below it, as whoever was delegated a group must (systemd's
     /// CGROUP_DELEGATION).
     private static func empty(_ directory: String) -> Bool {
-        let leaf = "\(directory)/husk-outside"
+        let leaf = "\(directory)/\(outside)"
         guard mkdir(leaf, 0o755) == 0 || errno == EEXIST else { return false }
-        for process in words("\(directory)/cgroup.procs") {
-            if (try? Paths.write(process, to: "\(leaf)/cgroup.procs")) == nil { return false }
+        // Again until nobody is left: processes end and are forked meanwhile.
+        for _ in 0..<20 {
+            let processes = words("\(directory)/cgroup.procs")
+            if processes.isEmpty { return true }
+            for process in processes {
+                do throws(SystemError) {
+                    try Paths.write(process, to: "\(leaf)/cgroup.procs")
+                } catch {
+                    if error.errno != ESRCH { return false }
+                }
+            }
         }
-        return true
+        return false
     }
+
+    /// The group for what is in none of a sandbox's.
+    private static let outside = "husk-outside"
 
     private static func words(_ file: String) -> Set<String> {
         Set((Paths.text(file) ?? "").split(whereSeparator: \.isWhitespace).map(String.init))

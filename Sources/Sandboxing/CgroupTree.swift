@@ -14,6 +14,7 @@ public final class CgroupTree {
     public private(set) var directories: [String] = []
     /// Which limits bind, one phrase each.
     public private(set) var limitsInForce: [String] = []
+    private let wanted: Int
     private var joinFiles: [OwnedDescriptorBox] = []
     private var cpu: Group?
     private var memory: Group?
@@ -30,6 +31,7 @@ public final class CgroupTree {
     /// Makes groups wherever that is possible; an empty tree where it is not.
     public init(name: String, in hierarchies: [CgroupHierarchy]) {
         self.name = name
+        wanted = hierarchies.count
         for hierarchy in hierarchies {
             let directory = "\(hierarchy.directory)/husk-\(name)"
             guard mkdir(directory, 0o755) == 0 else { continue }
@@ -50,6 +52,9 @@ public final class CgroupTree {
 
     /// Descriptors of the `cgroup.procs` files; writing 0 to each joins.
     public var joinDescriptors: [Int32] { joinFiles.map { $0.descriptor.number } }
+
+    /// Whether there is a group in every hierarchy.
+    public var isComplete: Bool { joinFiles.count == wanted && wanted > 0 }
 
     /// Whether the CPUs' shares can be set.
     public var hasWeight: Bool { cpu != nil }
@@ -97,6 +102,10 @@ public final class CgroupTree {
             if limits.milliCPUs > 0 {
                 guard limits.isBestEffort else { throw CgroupTree.unavailable("cpu", flag: "--cpus") }
                 limitsInForce.append("no limit of CPUs: there is no control group for --cpus")
+            }
+            if limits.cpuWeight != SandboxLimits().cpuWeight {
+                guard limits.isBestEffort else { throw CgroupTree.unavailable("cpu", flag: "--cpu-weight") }
+                limitsInForce.append("no weight of CPUs: there is no control group for --cpu-weight")
             }
             return
         }

@@ -20,12 +20,19 @@ public enum IdentityMap: Hashable, Sendable {
     /// The map for the process that calls, with a range for the sandbox chosen by `index`.
     public static func current(index: UInt32, subordinates: SubordinateIDs?) -> IdentityMap {
         if geteuid() == 0 {
-            // Above the ranges that useradd and newuidmap give out, below the sign bit that some tools dislike.
-            return .range(base: 0x2000_0000 + (index % 0x4000) * count)
+            return .range(base: firstRange + (index % rangeCount) * count)
         }
         if let subordinates { return .subordinate(uid: geteuid(), gid: getegid(), subordinates) }
         return .caller(uid: geteuid(), gid: getegid())
     }
+
+    /// Above the ranges that useradd and newuidmap give out, below the sign bit that some tools dislike.
+    private static let firstRange: UInt32 = 0x2000_0000
+    /// How many ranges there are.
+    public static let rangeCount: UInt32 = 0x4000
+
+    /// Which of the ranges it is; nil for an ordinary user's.
+    public var rangeIndex: UInt32? { rangeBase.map { ($0 - IdentityMap.firstRange) / IdentityMap.count } }
 
     /// Whether ids other than the user's exist inside, so that PID 1 can be another user.
     public var hasRoot: Bool {

@@ -8,7 +8,11 @@ import LinuxKit
 /// What a kernel does not know of it is left out, down to nothing on a kernel without.
 public enum Landlock {
     /// The version that this kernel offers; 0 for none.
-    public static let version = max(0, Int(clinux_landlock_version()))
+    public static let version = {
+        let offered = Int(clinux_landlock_version())
+        // The first version forbids every rename and link between folders, and can allow none.
+        return offered >= 2 ? offered : 0
+    }()
 
     private static let execute: UInt64 = 1 << 0
     private static let writeFile: UInt64 = 1 << 1
@@ -23,8 +27,7 @@ public enum Landlock {
     /// Every right to files that the kernel's version handles.
     private static var handled: UInt64 {
         switch version {
-        case ..<1: 0
-        case 1: refer - 1
+        case ..<2: 0
         case 2: truncate - 1
         case 3, 4: controlDevice - 1
         default: controlDevice << 1 - 1
@@ -42,7 +45,7 @@ public enum Landlock {
             adopting: try SystemError.check("landlock_create_ruleset", clinux_landlock_create(handled, scopes)))
         let see = execute | readFile | readDirectory
         try allow(ruleset, "/", see)
-        try allow(ruleset, "/proc", see | writeFile)
+        try allow(ruleset, "/proc", see | writeFile | truncate)
         try allow(ruleset, "/dev", see | writeFile | truncate | controlDevice)
         for path in writable { try allow(ruleset, path, ~(makeCharacterDevice | makeBlockDevice)) }
         try SystemError.check("landlock_restrict_self", clinux_landlock_restrict(ruleset.number))

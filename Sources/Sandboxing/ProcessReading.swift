@@ -27,13 +27,19 @@ public struct ProcessReading: Hashable, Sendable {
         try? Paths.write("\(value)", to: "/proc/\(pid)/autogroup")
     }
 
+    /// The children of a process, of all of its threads.
+    public static func children(of pid: Int32) -> [Int32] {
+        Directory.entries("/proc/\(pid)/task").flatMap { thread in
+            (Paths.text("/proc/\(pid)/task/\(thread)/children") ?? "").split(separator: " ").compactMap { Int32($0) }
+        }
+    }
+
     /// A process and all that descend from it.
     public static func family(of pid: Int32) -> [Int32] {
         var found = [pid]
         var index = 0
         while index < found.count, found.count < 65_536 {
-            let children = Paths.text("/proc/\(found[index])/task/\(found[index])/children") ?? ""
-            found += children.split(separator: " ").compactMap { Int32($0) }
+            found += children(of: found[index])
             index += 1
         }
         return found

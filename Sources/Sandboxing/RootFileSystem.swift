@@ -40,6 +40,10 @@ struct RootFileSystem: ~Copyable {
             try SystemError.checkErrno("chdir", chdir("/"))
         }
         for tree in trees.system { try attach(tree) }
+        try makeScratch()
+        try makeProc()
+        // Before there is any link that somebody else has made: it could lead a mount point into what is left behind.
+        try step("root") { () throws(SystemError) in try RootFileSystem.letGo(of: RootFileSystem.oldRoot) }
         try step("system files") { () throws(SystemError) in
             let folders = ["/etc", "/opt", "/var"]
             for folder in folders { try Paths.makeDirectories(folder) }
@@ -53,8 +57,6 @@ struct RootFileSystem: ~Copyable {
             if let resolver { try Paths.write(resolver, to: "/etc/resolv.conf") }
             for directory in ["/run", "/var", "/root", "/opt", "/mnt", "/srv"] { try Paths.makeDirectories(directory) }
         }
-        try makeScratch()
-        try makeProc()
         try makeDevices(trees.devices)
         for (index, tree) in trees.user.enumerated() {
             if tree.tree.mode == .overlay {
@@ -66,10 +68,7 @@ struct RootFileSystem: ~Copyable {
         }
         try step("root") { () throws(SystemError) in
             // An overlay holds its layers by itself: nobody inside needs a way round it.
-            for folder in [RootFileSystem.scratch, RootFileSystem.oldRoot] {
-                try SystemError.check("umount", clinux_detach(folder), on: folder)
-                try SystemError.checkErrno("rmdir", rmdir(folder), on: folder)
-            }
+            try RootFileSystem.letGo(of: RootFileSystem.scratch)
             let flags =
                 CLINUX_MOUNT_READ_ONLY.rawValue | CLINUX_MOUNT_NO_SETUID.rawValue
                 | CLINUX_MOUNT_NO_DEVICES.rawValue
@@ -139,7 +138,7 @@ struct RootFileSystem: ~Copyable {
             let flags = UInt64(CLINUX_MOUNT_NO_SETUID.rawValue | CLINUX_MOUNT_NO_EXEC.rawValue)
             try SystemError.check(
                 "mount(devpts)",
-                clinux_mount("devpts", "/dev/pts", "devpts", flags, "newinstance,ptmxmode=0666,mode=620"))
+                clinux_mount("devpts", "/dev/pts", "devpts", flags, "newinstance,ptmxmode=0666,mode=620,max=256"))
             try RootFileSystem.show("shm", at: "/dev/shm")
             let links = [
                 ("/dev/ptmx", "pts/ptmx"), ("/dev/fd", "/proc/self/fd"), ("/dev/stdin", "/proc/self/fd/0"),
@@ -186,6 +185,11 @@ struct RootFileSystem: ~Copyable {
         try SystemError.check("mount(bind)", clinux_bind("\(scratch)/\(name)", path, false), on: path)
         let flags = CLINUX_MOUNT_NO_SETUID.rawValue | CLINUX_MOUNT_NO_DEVICES.rawValue | more
         try SystemError.check("mount(nosuid)", clinux_remount_bind(path, UInt64(flags)), on: path)
+    }
+
+    private static func letGo(of folder: String) throws(SystemError) {
+        try SystemError.check("umount", clinux_detach(folder), on: folder)
+        try SystemError.checkErrno("rmdir", rmdir(folder), on: folder)
     }
 
     private static func tmpfs(at path: String, options: String, readOnly: Bool = false) throws(SystemError) {

@@ -23,7 +23,7 @@ final class SandboxTrees {
             } catch {
                 throw SandboxError(making: "image", error)
             }
-            parts = SystemTrees.of(image)
+            parts = try SystemTrees.of(image)
             for folder in parts.folders { system.append(MountTreeBox(try MountTree(folder, of: image))) }
         }
         let ofEvery = SystemTrees.ofEvery.filter { Paths.kind($0, followLinks: false)?.isDirectory ?? false }

@@ -48,6 +48,8 @@ enum SystemTrees {
         var links: [(path: String, destination: String)] = []
         /// Small files, copied.
         var files: [(path: String, bytes: [UInt8])] = []
+        /// How large those are together.
+        var bytes = 0
     }
 
     /// The parts of the machine's own system.
@@ -64,7 +66,7 @@ enum SystemTrees {
 
     /// The parts of an image: its folders, but for those that are the sandbox's own. Where the sandbox has something of
     /// its own inside of a folder, the folder's entries are taken instead.
-    static func of(_ image: borrowing RootedDirectory) -> Parts {
+    static func of(_ image: borrowing RootedDirectory) throws(SandboxError) -> Parts {
         let own: Set = [
             "proc", "sys", "dev", "tmp", "run", "home", "root", "boot", "mnt", "media", "lost+found",
         ]
@@ -72,22 +74,38 @@ enum SystemTrees {
         var parts = Parts()
         for name in image.entries(".") where !own.contains(name) {
             guard shared.contains(name), image.kind(name) == .directory else {
-                take("/\(name)", image, &parts)
+                try take("/\(name)", image, &parts)
                 continue
             }
             for entry in image.entries(name) where !(name == "var" && ["tmp", "run"].contains(entry)) {
-                take("/\(name)/\(entry)", image, &parts)
+                try take("/\(name)/\(entry)", image, &parts)
             }
         }
         return parts
     }
 
-    private static func take(_ path: String, _ image: borrowing RootedDirectory, _ parts: inout Parts) {
+    /// More than any system has of them; the keeper, which everybody needs, takes them one by one.
+    private static let most = (folders: 1024, others: 4096, bytes: 64 << 20)
+
+    private static func take(
+        _ path: String, _ image: borrowing RootedDirectory, _ parts: inout Parts
+    ) throws(SandboxError) {
+        guard parts.folders.count < most.folders, parts.links.count + parts.files.count < most.others,
+            parts.bytes < most.bytes
+        else {
+            throw SandboxError(
+                code: "image_too_large",
+                "The image has more in its /etc, /opt, /var or at its top than a system has: at most "
+                    + "\(most.folders) folders, \(most.others) files and links, and \(most.bytes >> 20) MiB of files.")
+        }
         let inImage = String(path.dropFirst())
         switch image.kind(inImage) {
         case .directory: parts.folders.append(path)
         case .link: if let destination = image.destination(inImage) { parts.links.append((path, destination)) }
-        case .file: if let bytes = image.contents(inImage, limit: 1 << 20) { parts.files.append((path, bytes)) }
+        case .file:
+            guard let bytes = image.contents(inImage, limit: 1 << 20) else { break }
+            parts.bytes += bytes.count
+            parts.files.append((path, bytes))
         case .other, nil: break
         }
     }

@@ -90,6 +90,34 @@ def test_children_of_a_cell_end_with_it(start_kernel: StartKernel) -> None:
     wait_until(lambda: not place.processes, 1, "end of the sandbox")
 
 
+def test_children_that_are_nobody_s(start_kernel: StartKernel) -> None:
+    """A cell cannot make a child of the keeper's, which would keep the sandbox from ending."""
+    client = start_kernel().client()
+    done = client.run_ok(
+        "import ctypes\n"
+        "libc = ctypes.CDLL(None, use_errno=True)\n"
+        "CLONE_PARENT, SIGCHLD, clone = 0x8000, 17, 56\n"
+        "print(libc.syscall(clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0), ctypes.get_errno())"
+    )
+    assert done.stdout == "-1 1\n"
+
+
+def test_sandbox_ends_when_the_warm_host_is_lost(start_kernel: StartKernel, husk: Husk) -> None:
+    """Whatever a killed host had forked, every sandbox ends."""
+    kernels = [start_kernel() for _ in range(3)]
+    places = [place_of(kernel.client()) for kernel in kernels]
+    keeper = keeper_of(husk.state)
+    assert keeper is not None
+    hosts = [
+        pid for pid in descendants(keeper) if "husk-host" in os.readlink(f"/proc/{pid.pid}/exe")
+    ]
+    for host in hosts:
+        host.kill()
+    for kernel in kernels:
+        kernel.stop()
+    wait_until(lambda: not any(place.processes for place in places), 5, "end of the sandboxes")
+
+
 # ---- Clients
 
 

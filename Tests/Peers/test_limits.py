@@ -276,6 +276,23 @@ def test_output_of_a_cell(start_kernel: StartKernel) -> None:
     assert done.refusal is None
 
 
+def test_output_of_nobody(start_kernel: StartKernel, tmp_path: Path) -> None:
+    """What a thread says behind the end of its cell has the same limit."""
+    client = start_kernel("--output-limit", "100K").client()
+    client.run_ok(
+        "import threading\n"
+        "def talk():\n"
+        "    for _ in range(50_000): print('x' * 99)\n"
+        "    open('talked', 'w').close()\n"
+        "threading.Timer(0.5, talk).start()"
+    )
+    wait_until((tmp_path / "talked").exists, 30, "end of the talk")
+    done = client.run_ok("print('through')")
+    heard = sum(len(m.content["text"]) for m in client.take_all("iopub") if m.type == "stream")
+    assert 0 < heard < 150_000
+    assert done.stdout == "through\n"
+
+
 def test_cell_that_does_not_stop_talking(start_kernel: StartKernel) -> None:
     """The kernel ends, and says why."""
     kernel = start_kernel("--output-limit", "1M")

@@ -123,7 +123,9 @@ def test_account_of_a_durable_kernel(account: Husk, tmp_path: Path) -> None:
     with kernel:
         client = kernel.client()
         client.run_ok(BURN)
-        wait_until(lambda: ledger(account)["owners"], 10, "a first account")
+        wait_until(
+            lambda: [entry["cells"] for entry in ledger(account)["owners"]] == [1], 10, "an account"
+        )
         request = client.start(BURN.replace("< 1:", "< 1.5:"))
         client.wait_for("iopub", lambda m: m.parent_id == request, 10, "start of the cell")
         kernel.kill()
@@ -137,6 +139,22 @@ def test_account_of_a_durable_kernel(account: Husk, tmp_path: Path) -> None:
     assert entry["sandboxes"] == 1
     assert entry["cells"] == 3
     assert 2.4 < cpu(entry) < 3.2
+
+
+def test_account_while_a_cell_runs(account: Husk, tmp_path: Path) -> None:
+    """It does not wait for the end of the cell."""
+    with Kernel.husk(account, tmp_path) as kernel:
+        client = kernel.client()
+        request = client.start("while True: pass")
+        client.wait_for("iopub", lambda m: m.parent_id == request, 10, "start of the cell")
+
+        def is_paid() -> bool:
+            return any(cpu(entry) > 0.5 for entry in ledger(account)["owners"])
+
+        wait_until(is_paid, 15, "an account")
+        kernel.kill()
+        kernel.process.wait()
+    assert is_paid()
 
 
 def test_a_killed_cell_is_paid_for(account: Husk, tmp_path: Path) -> None:

@@ -1,23 +1,23 @@
-"""Which of the sandbox's limits an error is about, in words that programs and people understand."""
+"""What has run out when an error is raised, in words that programs understand."""
 
 from __future__ import annotations
 
 import errno
 import traceback
 
-# What the server's own refusals are called too; the option that sets the limit stands behind.
+# What the server's own refusals are called too.
 _BY_NUMBER = {
-    errno.ENOSPC: ("disk_full", "--disk"),
-    errno.EDQUOT: ("disk_full", "--disk"),
-    errno.EFBIG: ("file_size", "--file-size"),
-    errno.EMFILE: ("open_files", "--open-files"),
-    errno.ENOMEM: ("out_of_memory", "--memory"),
+    errno.ENOSPC: "disk_full",
+    errno.EDQUOT: "disk_full",
+    errno.EFBIG: "file_size",
+    errno.EMFILE: "open_files",
+    errno.ENOMEM: "out_of_memory",
 }
 _STARTS = {"fork", "_fork_exec", "_execute_child", "start", "start_new_thread", "forkpty", "posix_spawn"}
 
 
-def refusal(error: BaseException | None) -> tuple[str, str] | None:
-    """Return the name of the limit that an error, or one behind it, came from, and the option that sets it."""
+def refusal(error: BaseException | None) -> str | None:
+    """Return what an error, or one behind it, says has run out."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
@@ -27,15 +27,15 @@ def refusal(error: BaseException | None) -> tuple[str, str] | None:
     return None
 
 
-def _of_one(error: BaseException) -> tuple[str, str] | None:
+def _of_one(error: BaseException) -> str | None:
     if isinstance(error, MemoryError):
-        return ("out_of_memory", "--memory")
+        return "out_of_memory"
     if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
-        return ("processes", "--pids")
+        return "processes"
     if isinstance(error, OSError):
         # EAGAIN has many meanings; where something was to be started it has one.
         if error.errno == errno.EAGAIN and _STARTS.intersection(_functions(error)):
-            return ("processes", "--pids")
+            return "processes"
         return _BY_NUMBER.get(error.errno or 0)
     return None
 

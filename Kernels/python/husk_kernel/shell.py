@@ -267,8 +267,7 @@ class ZMQInteractiveShell(InteractiveShell):
             hide_handler(trace)
         here = self.kernel.here
         if (found := refusal(value)) is not None:
-            here.refusal, option = found
-            value.add_note(f"The sandbox's limit was reached ({option}).")
+            here.refusal = found
         if kind is asyncio.CancelledError and here.was_interrupted:
             exc_tuple = (KeyboardInterrupt, KeyboardInterrupt(), trace)
         # A second interrupt would end the showing of the first, and the cell would seem to have succeeded.

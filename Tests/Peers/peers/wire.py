@@ -251,6 +251,12 @@ class Client:
             self._kept[channel].append(message)
         return message is None
 
+    def take_all(self, channel: str) -> list[Message]:
+        """Returns what was kept for later calls."""
+        taken = list(self._kept[channel])
+        self._kept[channel].clear()
+        return taken
+
     def reply(self, request: str, channel: str = "shell", timeout: float = 30) -> Message:
         """Returns the reply to a request."""
         return self.wait_for(
