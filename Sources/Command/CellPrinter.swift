@@ -7,14 +7,17 @@ import Replay
 /// Shows cells and what they print on a terminal, as it comes.
 final class CellPrinter {
     private let isQuiet: Bool
-    private let pictures: String?
+    private let pictures: HeldFolder?
+    /// What the user calls it.
+    private let folder: String
     private let isTerminal = isatty(1) == 1
     private var pictureCount = 0
     private var isAtLineStart = true
 
-    init(isQuiet: Bool, pictures: String?) {
+    init(isQuiet: Bool, pictures: HeldFolder?, folder: String) {
         self.isQuiet = isQuiet
         self.pictures = pictures
+        self.folder = folder
     }
 
     func begin(_ name: String, limits: [String]) {
@@ -92,11 +95,10 @@ final class CellPrinter {
         guard let pictures, let bytes = Base64.decode(base64) else {
             return line("[a picture, \(base64.count * 3 / 4) bytes of PNG]")
         }
-        let path = "\(pictures)/picture-\(pictureCount).png"
+        let name = "picture-\(pictureCount).png"
         do throws(SystemError) {
-            try Files.makeDirectories(pictures)
-            try Files.write(bytes, to: path)
-            line("[a picture, saved as \(path)]")
+            try pictures.write(bytes, to: name)
+            line("[a picture, saved as \(folder)/\(name)]")
         } catch {
             line("[a picture that could not be saved: \(error)]")
         }
@@ -135,6 +137,19 @@ final class CellPrinter {
 
 /// Text from inside a sandbox, made harmless for a terminal.
 enum TerminalText {
+    /// JSON in one line, in which every control is written by its number, those too that JSON may hold as they are.
+    static func json(_ value: JSONValue) -> String {
+        var result = ""
+        for scalar in String(decoding: value.encoded(), as: UTF8.self).unicodeScalars {
+            if (0x7f...0x9f).contains(scalar.value) {
+                result += "\\u00" + String(scalar.value, radix: 16)
+            } else {
+                result.unicodeScalars.append(scalar)
+            }
+        }
+        return result
+    }
+
     /// Keeps line ends, tabs, carriage returns and colour sequences; every other control becomes visible.
     static func safe(_ text: String) -> String {
         var result = String.UnicodeScalarView()

@@ -35,7 +35,10 @@ struct Failure: Error {
 /// Lines for people on standard error.
 enum StandardError {
     static func line(_ text: String) {
-        let bytes = Array((safe(text) + "\n").utf8)
+        // What is wrong is at the beginning; a file may hold names of any length.
+        let most = 1500
+        let cut = text.unicodeScalars.count > most ? String(text.unicodeScalars.prefix(most)) + "…" : text
+        let bytes = Array((safe(cut) + "\n").utf8)
         _ = write(2, bytes, bytes.count)
     }
 
@@ -44,7 +47,7 @@ enum StandardError {
         String(
             String.UnicodeScalarView(
                 text.unicodeScalars.map {
-                    ($0.value < 0x20 && $0 != "\n" && $0 != "\t") || (0x7f...0x9f).contains($0.value) ? "\u{fffd}" : $0
+                    $0.value < 0x20 || (0x7f...0x9f).contains($0.value) ? "\u{fffd}" : $0
                 }))
     }
 }

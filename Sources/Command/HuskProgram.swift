@@ -1,9 +1,47 @@
 import ArgumentParser
+import Glibc
 
 /// The program behind `husk`.
 public enum HuskProgram {
     /// Parses the command line and runs the command. Ends the process with the command's status.
     public static func main() {
-        HuskCommand.main(CellParameter.joined(Array(CommandLine.arguments.dropFirst())))
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        do {
+            var command = try HuskCommand.parseAsRoot(CellParameter.joined(arguments))
+            try command.run()
+        } catch {
+            let code = HuskCommand.exitCode(for: error)
+            for line in lines(of: HuskCommand.fullMessage(for: error), arguments) {
+                if code == .success { print(line) } else { StandardError.line(line) }
+            }
+            fflush(nil)
+            _exit(code.rawValue)
+        }
+    }
+
+    /// The lines of a message about the command line, whose words may be names of files that somebody else has made:
+    /// they make no lines of their own, and steer no terminal.
+    private static func lines(of message: String, _ arguments: [String]) -> [String] {
+        var message = message
+        for argument in arguments where argument != StandardError.safe(argument) {
+            message = replace(argument, by: StandardError.safe(argument), in: message)
+        }
+        if message.isEmpty { return [] }
+        return message.split(separator: "\n", omittingEmptySubsequences: false).map { StandardError.safe(String($0)) }
+    }
+
+    private static func replace(_ word: String, by other: String, in text: String) -> String {
+        var result: [Character] = []
+        var rest = Array(text)[...]
+        let characters = Array(word)
+        while !rest.isEmpty {
+            if rest.starts(with: characters) {
+                result += Array(other)
+                rest = rest.dropFirst(characters.count)
+            } else {
+                result.append(rest.removeFirst())
+            }
+        }
+        return String(result)
     }
 }

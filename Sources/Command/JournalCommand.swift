@@ -27,7 +27,7 @@ struct JournalCommand: ParsableCommand {
                 if record.kind == 2, record.flags & 0x7f != 1 {
                     line["text"] = .string(String(decoding: record.payload, as: UTF8.self))
                 }
-                print(String(decoding: line.encoded(), as: UTF8.self))
+                print(TerminalText.json(line))
             }
         }
     }

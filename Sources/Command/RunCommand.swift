@@ -46,20 +46,34 @@ struct RunCommand: ParsableCommand {
         try Failure.report("run") {
             var notebook = try readNotebook()
             try set(parameters, in: &notebook)
+            var target: HeldFolder?
             if let output {
                 let folder = Files.parent(Files.absolute(output))
-                guard Files.isDirectory(folder), access(folder, W_OK) == 0 else {
+                target = access(folder, W_OK) == 0 ? try? HeldFolder(folder) : nil
+                guard target != nil else {
                     throw Failure("--output \(output): the folder \(folder) cannot be written", status: Failure.usage)
                 }
             }
+            let shown = try pictures.map { try folder(for: $0) }
             let replay = NotebookReplay(
                 notebook: notebook, name: Files.name(path), check: check, allowErrors: allowErrors,
-                timeout: timeout?.duration, printer: CellPrinter(isQuiet: json, pictures: pictures))
+                timeout: timeout?.duration, printer: CellPrinter(isQuiet: json, pictures: shown, folder: pictures ?? "")
+            )
             try replay.run(options)
-            if let output { try Files.write(replay.notebook.encoded(), to: output) }
+            if let output, let target { try target.write(replay.notebook.encoded(), to: Files.name(output)) }
             if json { print(String(decoding: replay.summary.encoded(), as: UTF8.self)) }
             fflush(nil)
             if !replay.hasSucceeded { throw ExitCode(Failure.general) }
+        }
+    }
+
+    /// The folder for pictures, made if need be.
+    private func folder(for pictures: String) throws -> HeldFolder {
+        do throws(SystemError) {
+            try Files.makeDirectories(pictures)
+            return try HeldFolder(pictures)
+        } catch {
+            throw Failure("--pictures \(pictures): \(SystemError.text(of: error.errno))", status: Failure.usage)
         }
     }
 

@@ -62,7 +62,7 @@ public struct ConnectionFile: Hashable, Sendable {
         ip = try text("ip", default: registration?.ip ?? "127.0.0.1")
         transport = try text("transport", default: "tcp")
         // Whoever wants a kernel that obeys anybody has to say so.
-        guard value["key"] != nil else {
+        guard let given = value["key"], given != .null else {
             throw ConnectionFileError(field: "key", "is missing; an empty one turns signatures off")
         }
         key = try text("key", default: "")

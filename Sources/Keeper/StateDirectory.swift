@@ -55,6 +55,8 @@ struct StateDirectory {
 
     /// Removes what earlier keepers left. The caller holds the lock and every sandbox has ended.
     func clean() {
+        // A link in their place would lead the clean-up elsewhere.
+        for folder in ["kernels", "groups"] { unlink("\(path)/\(folder)") }
         for name in Directory.entries("\(path)/groups") {
             StateDirectory.removeGroups(listedIn: "\(path)/groups/\(name)")
             forget(groups: name)

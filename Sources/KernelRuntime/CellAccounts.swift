@@ -65,14 +65,25 @@ final class CellAccounts {
         return facts
     }
 
-    /// The frame, or, when its cell has said too much, an empty one with its number.
+    /// Whether so many bytes more may be shown in the name of a cell.
+    func allows(_ count: Int, of request: UInt64) -> Bool {
+        limits.map { $0.room(for: count, of: request) == count } ?? true
+    }
+
+    /// The text of a frame as far as its cell may say it; its number stays.
     func allowed(_ frame: ChannelFrame) -> ChannelFrame {
-        guard let limits, !limits.mayPublish(frame.payload.count, of: frame.request), frame.kind != .message else {
-            return frame
+        guard let limits else { return frame }
+        let room = limits.room(for: frame.payload.count, of: frame.request)
+        guard room < frame.payload.count else { return frame }
+        var cut = frame
+        cut.payload = Array(frame.payload.prefix(room))
+        // Not within a character: a byte 10xxxxxx goes on with what stands before it (RFC 3629).
+        while cut.payload.count > 0, cut.payload.count < frame.payload.count,
+            frame.payload[cut.payload.count] & 0xc0 == 0x80
+        {
+            cut.payload.removeLast()
         }
-        var empty = frame
-        empty.payload = []
-        return empty
+        return cut
     }
 
     /// Takes note of what has been used up to now.

@@ -47,7 +47,11 @@ struct EventReader {
     private mutating func take(_ record: JournalRecord) -> Event? {
         switch JournalEntry.Kind(rawValue: record.kind) {
         case .frame:
-            guard let frame = JournalEntry.frame(record), let output = try? frames.add(frame) else { return nil }
+            guard let frame = JournalEntry.frame(record) else {
+                frames = MessageAssembler()
+                return nil
+            }
+            guard let output = try? frames.add(frame) else { return nil }
             return event(output)
         case .publish, .leftover:
             guard let bytes = entry.add(record), let event = JournalEntry.decodeOutput(bytes) else { return nil }

@@ -31,6 +31,10 @@ enum JournalEntry {
     /// Bit 0 of `flags`: the entry goes on in the next record.
     static let more: UInt8 = 1
 
+    /// The kind of a frame that was read and is kept from everybody: a lie, or more than a cell may show. Its number
+    /// stands for it, and it ends whatever message it was a part of.
+    static let dropped: UInt8 = 0
+
     /// What an output record holds.
     static func encode(type: String, content: [UInt8]) -> [UInt8] {
         var writer = WireWriter()

@@ -234,15 +234,18 @@ public final class KernelServer {
         {
             count += 1
             let output = try frames.add(frame)
+            guard try isWanted(output) else {
+                try record(dropping: frame)
+                continue
+            }
             // What a cell has used becomes a part of its reply, so it is written before.
             if case .message(let request, let message)? = output, message.type == "execute_reply",
                 let facts = accounts.end(request)
             {
                 try record(.usage, request: request, facts.encoded())
             }
-            try record(accounts.allowed(frame))
+            try record(frame.kind == .message ? frame : accounts.allowed(frame))
             if case .message(let request, let message)? = output {
-                _ = try EventRules.destination(of: message)
                 try handle(.message(request: request, message))
                 if let ready = whenReady, machine.hello != nil {
                     whenReady = nil
@@ -280,6 +283,26 @@ public final class KernelServer {
         case .interrupt: interrupt()
         case .end: end()
         }
+    }
+
+    /// Whether anybody is to hear what a frame has completed: no reply that nobody waits for, and nothing shown beyond
+    /// what a cell may show.
+    private func isWanted(_ output: MessageAssembler.Output?) throws -> Bool {
+        guard case .message(let request, let message)? = output else { return true }
+        switch try EventRules.destination(of: message) {
+        case .reply: return machine.awaits(message.type, for: request)
+        case .broadcast where message.type != "error":
+            return accounts.allows(message.content.count + message.buffers.reduce(0) { $0 + $1.count }, of: request)
+        case .input: return machine.mayAsk(request)
+        case .broadcast, .nowhere: return true
+        }
+    }
+
+    private func record(dropping frame: ChannelFrame) throws {
+        try journal.append(
+            kind: JournalEntry.Kind.frame.rawValue, flags: JournalEntry.dropped, frame: frame.number,
+            request: frame.request, payload: [])
+        lastFrame = frame.number
     }
 
     private func record(_ frame: ChannelFrame) throws {

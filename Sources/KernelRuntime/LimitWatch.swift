@@ -63,24 +63,23 @@ final class LimitWatch {
         return cell.refusal
     }
 
-    /// A cell says something. Returns whether it may.
-    func mayPublish(_ count: Int, of request: UInt64) -> Bool {
-        guard let limit = limits.output else { return true }
+    /// A cell says something. Returns how many bytes of it may be heard.
+    func room(for count: Int, of request: UInt64) -> Int {
+        guard let limit = limits.output else { return count }
         guard let cell = cells[request] else {
             // Said behind the end of its cell, or in the name of one that does not run: all of that together.
+            let room = limit > stray ? Int(clamping: limit - stray) : 0
             stray += UInt64(count)
-            return stray <= limit
+            return min(count, room)
         }
-        guard cell.output <= limit else { return false }
-        let output = cell.output + UInt64(count)
-        cells[request]?.output = output
-        if output > limit {
+        let room = limit > cell.output ? Int(clamping: limit - cell.output) : 0
+        cells[request]?.output += UInt64(count)
+        if room < count {
             refuse(
                 request, "output_limit", .output,
                 "The cell has said more than \(limit) bytes (--output-limit): interrupted, the rest is dropped.")
-            return false
         }
-        return true
+        return min(count, room)
     }
 
     private func refuse(_ request: UInt64, _ refusal: String, _ death: Death, _ line: String) {

@@ -76,6 +76,19 @@ struct SessionMachine {
         lanes.values.compactMap(\.running).filter { $0.type == "execute_request" }.map(\.number)
     }
 
+    /// Whether a reply is one that a request waits for: of its kind, and no second one.
+    func awaits(_ type: String, for number: UInt64) -> Bool {
+        guard lane(working: number) != nil || aside[number] != nil, let request = memory[number] else { return false }
+        let suffix = "_request"
+        return request.type.hasSuffix(suffix) && type == request.type.dropLast(suffix.count) + "_reply"
+    }
+
+    /// Whether a line of input can be asked for in the name of a request: once it has begun, also by a thread of it that
+    /// lives on.
+    func mayAsk(_ number: UInt64) -> Bool {
+        memory[number] != nil && !lanes.values.contains { $0.queue.contains { $0.number == number } }
+    }
+
     /// What clients are told of the limits, behind the interpreter's banner; the server knows it, the journal need not.
     var limitsInForce: [String] = []
 

@@ -61,7 +61,11 @@ struct SessionRecovery {
 
     private mutating func takeFrame(_ record: JournalRecord) {
         lastFrame = record.frame
-        guard hasBegun, let frame = JournalEntry.frame(record) else { return }
+        guard hasBegun else { return }
+        guard let frame = JournalEntry.frame(record) else {
+            frames = MessageAssembler()
+            return
+        }
         if case .message(let request, let message)? = (try? frames.add(frame)) ?? nil {
             handle(.message(request: request, message))
         }

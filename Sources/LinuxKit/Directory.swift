@@ -27,6 +27,7 @@ public enum Directory {
 
     /// Removes a folder and everything in it, without following links.
     public static func removeTree(_ path: String) {
+        if unlink(path) == 0 { return }
         for name in entries(path) {
             let child = "\(path)/\(name)"
             if unlink(child) < 0, errno == EISDIR || errno == EPERM { removeTree(child) }

@@ -121,6 +121,9 @@ struct RootFileSystem: ~Copyable {
                 | CLINUX_MOUNT_NO_EXEC.rawValue
             // The old root is still there: proc can only be mounted while another full view of it is (mount_too_revealing).
             try SystemError.check("mount(proc)", clinux_mount("proc", "/proc", "proc", UInt64(flags), nil))
+            for (name, value) in SystemTrees.shares where Paths.kind("/proc/sys/user/\(name)") != nil {
+                try Paths.write("\(value)", to: "/proc/sys/user/\(name)")
+            }
             for path in SystemTrees.maskedFiles where Paths.kind(path) != nil {
                 try RootFileSystem.show("empty", at: path, also: CLINUX_MOUNT_READ_ONLY.rawValue)
             }

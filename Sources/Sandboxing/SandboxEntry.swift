@@ -95,6 +95,8 @@ public enum SandboxEntry {
         try lower(CLINUX_LIMIT_CORE, to: 1)
         try lower(CLINUX_LIMIT_MEMORY_LOCK, to: 64 << 20)
         try lower(CLINUX_LIMIT_MESSAGE_QUEUE, to: 819_200)
+        // Timers count as signals to come; the machine has some ten thousands for all of one user's.
+        try lower(CLINUX_LIMIT_PENDING_SIGNALS, to: 4096)
         // Counted per user namespace, since the process is in the sandbox's by now (getrlimit(2), Linux 5.14).
         if entry.limits.processes > 0 { try lower(CLINUX_LIMIT_PROCESSES, to: entry.limits.processes) }
         if entry.limits.fileSize > 0 { try lower(CLINUX_LIMIT_FILE_SIZE, to: entry.limits.fileSize) }

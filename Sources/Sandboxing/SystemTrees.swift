@@ -34,6 +34,15 @@ enum SystemTrees {
     /// Directories of /proc hidden under an empty one.
     static let maskedDirectories = ["/proc/acpi", "/proc/asound", "/proc/driver", "/proc/pressure", "/proc/scsi"]
 
+    /// What the machine has for all together of one user, and a sandbox may have of it (namespaces(7),
+    /// "/proc/sys/user"): nested namespaces not at all, but for those of
+    /// mounts, of which open_tree(2) makes one for each part that is mounted.
+    static let shares = [
+        ("max_inotify_instances", 32), ("max_inotify_watches", 16_384), ("max_user_namespaces", 0),
+        ("max_pid_namespaces", 0), ("max_net_namespaces", 0), ("max_uts_namespaces", 0),
+        ("max_ipc_namespaces", 0), ("max_time_namespaces", 0),
+    ]
+
     /// Parts of /proc that must not be written.
     static let readOnly = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys"]
 

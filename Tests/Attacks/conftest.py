@@ -67,3 +67,20 @@ def arena(husk: Husk, users: Users, base: Path) -> Iterator[Arena]:
     arena = Arena(husk, users, base)
     yield arena
     arena.close()
+
+
+@pytest.fixture
+def folder(arena: Arena, kind: str, tmp_path: Path) -> Path:
+    """A new folder of the user's."""
+    ground = arena.ground(kind)
+    folder = ground.folder / tmp_path.name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    os.chown(folder, ground.uid, ground.uid)
+    return folder
+
+
+@pytest.fixture
+def lair(arena: Arena, kind: str) -> Path:
+    """A folder of the user's that no sandbox is shown."""
+    return arena.new_lair(kind)

@@ -152,6 +152,7 @@ enum clinux_limit {
   CLINUX_LIMIT_PROCESSES = 6,
   CLINUX_LIMIT_DATA = 2,
   CLINUX_LIMIT_MEMORY_LOCK = 8,
+  CLINUX_LIMIT_PENDING_SIGNALS = 11,
   CLINUX_LIMIT_MESSAGE_QUEUE = 12,
 };
 int clinux_set_limit(int limit, uint64_t soft, uint64_t hard);

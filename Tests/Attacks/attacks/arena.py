@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from attacks.definition import Attack
+from attacks.listeners import Listeners
 from peers.husk import Husk
 from peers.kernel import Kernel, connection_info
 from peers.users import Users
@@ -73,35 +74,6 @@ def set_id_files(folder: Path) -> list[Path]:
         for path in folder.rglob("*")
         if path.name != "set-uid-id" and path.lstat().st_mode & (stat.S_ISUID | stat.S_ISGID)
     ]
-
-
-class Listeners:
-    """Sockets of the host's that somebody listens on, and who is there."""
-
-    def __init__(self, folder: Path) -> None:
-        self.abstract = f"husk-attack-{uuid.uuid4().hex}"
-        self.paths = [str(folder / "listener.sock")]
-        self._sockets: list[socket.socket] = []
-        tcp = socket.create_server(("127.0.0.1", 0))
-        self.port: int = tcp.getsockname()[1]
-        self._sockets.append(tcp)
-        six = socket.socket(socket.AF_INET6)
-        six.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        self._listen(six, ("::1", self.port))
-        self._listen(socket.socket(socket.AF_UNIX), f"\0{self.abstract}")
-        for path in self.paths:
-            self._listen(socket.socket(socket.AF_UNIX), path)
-            Path(path).chmod(0o666)
-
-    def _listen(self, one: socket.socket, address: object) -> None:
-        one.bind(address)  # type: ignore[arg-type]
-        one.listen()
-        self._sockets.append(one)
-
-    def close(self) -> None:
-        """Closes all."""
-        for one in self._sockets:
-            one.close()
 
 
 @dataclass
@@ -175,6 +147,9 @@ class Arena:
             husk = husk.with_env(**{SECRET_VARIABLE: self.secret})
             layer = layer / "site-packages" / f"lair-{kind}"
             ground = Ground(kind, husk, folder, folder / "shared", layer)
+            # An environment that the user may write gets a layer; its files are links to another's.
+            for above in layer.parents[: len(layer.parts) - len(husk.python.parents[1].parts)]:
+                os.chown(above, ground.uid, ground.uid)
             self._furnish(ground.work, ground.uid)
             for place in (ground.shared, ground.layer, ground.lair):
                 self._fill(place)
@@ -264,12 +239,13 @@ class Arena:
             "key": self.key[::-1],
             "marker": self.marker[::-1],
             "canary": str(self.canary),
-            "lair": str(ground.lair),
             "shared": "/mnt/shared" if inside else str(ground.shared),
             "nested": "/mnt/nested" if inside else f"{place}/nested",
             "layer": str(ground.layer if inside else ground.outside / "layer"),
             "first": 1,
             "host_process": self._witness.pid,
+            "name": os.uname().nodename,
+            "memory": self.listeners.memory_key,
             "port": self.listeners.port,
             "abstract": self.listeners.abstract,
             "device": next(name for _, name in socket.if_nameindex() if name != "lo"),
@@ -277,13 +253,11 @@ class Arena:
             "pids": 4096,
         }
 
-    def _harmed(self, ground: Ground, attack: Attack, inside: bool) -> Path | None:
-        places = {
-            "layer": ground.layer if inside else ground.outside / "layer",
-            "lair": ground.lair,
-            "repository": (ground.work if inside else ground.outside) / ".git",
-        }
-        return places[attack.harms] if attack.harms else None
+    @staticmethod
+    def _harmed(ground: Ground, attack: Attack, inside: bool) -> Path | None:
+        if attack.harms != "layer":
+            return None
+        return ground.layer if inside else ground.outside / "layer"
 
     # ---- Running
 

@@ -14,7 +14,7 @@ from attacks.tools import Place, call
 CONTROLS = Group("controls")
 
 IOCTL, PERSONALITY = 16, 135
-TYPE_INPUT, PASTE, DISCIPLINE, CONSOLE = 0x5412, 0x541C, 0x5423, 0x541D
+TYPE_INPUT, PASTE, DISCIPLINE = 0x5412, 0x541C, 0x5423
 HIGH = 1 << 32
 """A bit that the system does not look at and that a filter must not look at either."""
 
@@ -37,7 +37,6 @@ TERMINAL = {
     "text typed into a terminal": (TYPE_INPUT, b"x"),
     "a selection pasted into a terminal": (PASTE, b"\x03"),
     "another discipline of a terminal": (DISCIPLINE, bytes(4)),
-    "the console's output": (CONSOLE, b""),
 }
 for name, (request, value) in TERMINAL.items():
     for width, bits in (("", 0), (", in 64 bits", HIGH), (", in signed bits", (2**32 - 1) << 32)):

@@ -63,7 +63,7 @@ class Attack:
     options: tuple[str, ...] = ()
     """Options of the `husk kernel` that it is run in, instead of the one that all share."""
     harms: str = ""
-    """Which folder of the host's is to be changed; the outcome is `unchanged` when it is not."""
+    """`layer` when the folder under the layer is to be changed: `unchanged` when it is not."""
 
     def __repr__(self) -> str:
         return f"<{self.title}>"

@@ -46,11 +46,15 @@ def make_whiteout(here: Place) -> None:
     os.unlink(path)
 
 
-@DEVICES.attack("a node that the host has made", "EACCES EPERM")
 def open_planted(here: Place) -> None:
     """In a mounted folder no node is a device."""
     with open("node", "rb") as file:
         file.read(1)
+
+
+# Only root can make one.
+if os.getuid() == 0:
+    DEVICES.attack("a node that the host has made", "EACCES EPERM")(open_planted)
 
 
 OPENED = [

@@ -187,12 +187,18 @@ def security_attribute(here: Place) -> None:
     os.setxattr(fresh("labelled"), "security.husk", b"x")
 
 
-@MODES.attack("a set-uid file that the host has made", "unchanged", Control(user="ordinary"))
 def run_set_uid(here: Place) -> None:
     """It runs as whoever starts it."""
     with os.popen("./set-uid-id --user") as output:
         if int(output.read()) == os.getuid():
             stop("unchanged")
+
+
+# Only root can make one.
+if os.getuid() == 0:
+    MODES.attack("a set-uid file that the host has made", "unchanged", Control(user="ordinary"))(
+        run_set_uid
+    )
 
 
 @MODES.attack("an owner that somebody else is", "EPERM EINVAL EOVERFLOW", ROOT)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import ctypes
 import os
+import select
 import signal
+import socket
 import struct
-import time
 
 from attacks.definition import HOST, ROOT, Control, Group
-from attacks.tools import Place, call, have_ended, stop
+from attacks.tools import Place, call, stop
 
 PROCESSES = Group("processes")
 
 PTRACE, PIDFD_SEND_SIGNAL, PIDFD_OPEN, PIDFD_GETFD = 101, 424, 434, 438
 TKILL, TGKILL, QUEUE, QUEUE_TO_THREAD = 200, 234, 129, 297
-READ_MEMORY, WRITE_MEMORY, PRLIMIT64, KCMP = 310, 311, 302, 312
+READ_MEMORY, WRITE_MEMORY, KCMP, SHMGET = 310, 311, 312, 29
 ATTACH, SEIZE, TRACE_ME, NEXT_CALL, POKE_USER, SET_OPTIONS = 16, 0x4206, 0, 24, 6, 0x4200
 GET_REGISTERS, KILL_WITH_TRACER_AND_MARK_CALLS = 12, 0x10_0001
 CALL_NUMBER, GETPPID, UNSHARE, NEW_UTS = 120, 110, 272, 0x0400_0000
@@ -27,8 +28,7 @@ def need_end(pid: int) -> None:
     """Goes on once a process has ended; who still runs has not ended PID 1."""
     if pid == 1:
         stop("ignored")
-    while not have_ended(pid):
-        time.sleep(0.001)
+    select.select([os.pidfd_open(pid)], [], [])
 
 
 def information(number: int) -> bytes:
@@ -221,6 +221,19 @@ def search_environment(here: Place) -> None:
         except OSError:
             continue
     stop("absent")
+
+
+@PROCESSES.attack("shared memory of the host's", "ENOENT EACCES")
+def attach_memory(here: Place) -> None:
+    """By its key (shmget(2))."""
+    call(SHMGET, here.memory, 4096, 0)
+
+
+@PROCESSES.attack("the name of the host", "absent")
+def name_of_host(here: Place) -> None:
+    """Each sandbox has the same."""
+    if here.name not in (os.uname().nodename, socket.gethostname()):
+        stop("absent")
 
 
 def search_memory(here: Place, text: str) -> None:

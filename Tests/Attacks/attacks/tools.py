@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import errno
 import json
@@ -29,8 +28,6 @@ class Place:
     """The key of a connection file, reversed."""
     canary: str
     """The path of that file."""
-    lair: str
-    """A folder of the user's on the host that nobody has mounted."""
     shared: str
     """A folder of the host's that is mounted read-only, with a file in it."""
     nested: str
@@ -45,6 +42,10 @@ class Place:
     """A process of the host's."""
     marker: str
     """A word in the command line of another kernel's process, reversed."""
+    name: str
+    """The name of the host."""
+    memory: int
+    """The key of shared memory of the host's that everybody may write."""
     port: int
     """A port of the host's loopback device that somebody listens on, for both families."""
     abstract: str
@@ -147,13 +148,6 @@ def wait_for(pid: int) -> None:
         stop(signal.Signals(os.WTERMSIG(status)).name)
     if code := os.WEXITSTATUS(status):
         raise OSError(code, os.strerror(code))
-
-
-def have_ended(pid: int) -> bool:
-    """Tells whether a process is gone or waits to be collected."""
-    with contextlib.suppress(OSError), open(f"/proc/{pid}/stat") as file:
-        return file.read().rpartition(") ")[2].startswith(("Z", "X"))
-    return True
 
 
 def main(steps: list[Callable[..., object]], values: dict[str, object]) -> None:
