@@ -83,10 +83,11 @@ struct SessionMachine {
         return request.type.hasSuffix(suffix) && type == request.type.dropLast(suffix.count) + "_reply"
     }
 
-    /// Whether a line of input can be asked for in the name of a request: once it has begun, also by a thread of it that
-    /// lives on.
+    /// Whether a line of input can be asked for in the name of a request: of a cell, once it has begun, also by a thread
+    /// of it that lives on.
     func mayAsk(_ number: UInt64) -> Bool {
-        memory[number] != nil && !lanes.values.contains { $0.queue.contains { $0.number == number } }
+        memory[number]?.type == "execute_request"
+            && !lanes.values.contains { $0.queue.contains { $0.number == number } }
     }
 
     /// What clients are told of the limits, behind the interpreter's banner; the server knows it, the journal need not.
