@@ -119,6 +119,9 @@ class Subshell:
         """Hand a message over from any thread."""
         if message.type == "input_reply":
             self._answers.put(message)
+            if self.is_main and threading.current_thread() is not threading.main_thread():
+                # The channel's thread has silenced the bell that the main thread waits for.
+                os.eventfd_write(REQUESTS_BELL, 1)
         else:
             self.loop.call_soon_threadsafe(self.take, message)
 

@@ -1,0 +1,39 @@
+"""Lines of input find the main thread, whoever takes them from the channel."""
+
+from __future__ import annotations
+
+import os
+import queue
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from husk_kernel import subshell
+from husk_kernel.channel import Message
+
+
+@pytest.mark.parametrize("is_main", [True, False])
+def test_an_answer_that_another_thread_takes_rings_again(
+    monkeypatch: pytest.MonkeyPatch, is_main: bool
+) -> None:
+    """That thread has silenced the bell that the main thread waits for."""
+    bell = os.eventfd(0, os.EFD_NONBLOCK)
+    monkeypatch.setattr(subshell, "REQUESTS_BELL", bell)
+    asking = object.__new__(subshell.Subshell)
+    asking.identifier = None if is_main else "subshell"
+    asking._answers = queue.SimpleQueue()
+    message = Message(1, "input_reply", {}, {}, {"value": "x"}, [])
+    thread = threading.Thread(target=asking.deliver, args=(message,))
+    thread.start()
+    thread.join()
+    assert asking._answers.get_nowait() is message
+    if is_main:
+        assert os.eventfd_read(bell) == 1
+    else:
+        with pytest.raises(BlockingIOError):
+            os.eventfd_read(bell)
+    os.close(bell)
