@@ -12,6 +12,7 @@ import subprocess
 import threading
 import time
 import uuid
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from peers.wire import Client
 CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 
 
-_given: set[int] = set()
+_given: deque[int] = deque(maxlen=5000)
 _lock = threading.Lock()
 
 
@@ -33,7 +34,7 @@ def unused_ports(count: int) -> list[int]:
     """Ports that nobody has, outside the range from which the system takes ports for connections.
 
     Within it a client that connects again and again while a server is away meets itself, and then
-    has the port. None is given twice: who was given it may not listen yet.
+    has the port. None is given again soon: who was given it may not listen yet.
     """
     first_of_system = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     ports: list[int] = []
@@ -45,9 +46,7 @@ def unused_ports(count: int) -> list[int]:
             with socket.socket() as probe, contextlib.suppress(OSError):
                 probe.bind(("127.0.0.1", port))
                 ports.append(port)
-                _given.add(port)
-                if len(_given) > 15_000:
-                    _given.clear()
+                _given.append(port)
     return ports
 
 

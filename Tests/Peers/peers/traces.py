@@ -65,4 +65,6 @@ class Traces:
         """Waits until nothing is left; says what is, after the timeout."""
         with suppress(TimeoutError):
             wait_until(lambda: not self.left(), timeout, "a machine without traces", interval=0.1)
-        assert self.left() == {}
+        left = self.left()
+        if left:
+            raise AssertionError(f"left: {left}")
