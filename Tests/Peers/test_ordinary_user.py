@@ -171,6 +171,8 @@ def test_subordinate_ids(user: tuple[Husk, Path], tmp_path: Path) -> None:
     for name, line in lines.items():
         source, target = tmp_path / name, Path("/etc") / name
         source.write_text((target.read_text() if name == "passwd" else "") + line)
+        # The user reads it, whatever this process's umask is.
+        source.chmod(0o644)
         target.touch()
         mounts.append(f"mount --bind {source} {target}")
     inside = ("unshare", "--mount", "sh", "-ec", " && ".join([*mounts, 'exec "$@"']), "sh")
