@@ -21,7 +21,7 @@ struct DoctorCommand: ParsableCommand {
         try Failure.report("doctor") {
             let examination = Examination(options)
             if json {
-                print(String(decoding: examination.report.encoded(), as: UTF8.self))
+                print(TerminalText.json(examination.report))
             } else {
                 for finding in examination.findings { print(finding.line) }
             }

@@ -12,7 +12,7 @@ public enum HuskProgram {
         } catch {
             let code = HuskCommand.exitCode(for: error)
             for line in lines(of: HuskCommand.fullMessage(for: error), arguments) {
-                if code == .success { print(line) } else { StandardError.line(line) }
+                if code == .success { print(StandardError.safe(line)) } else { StandardError.line(line) }
             }
             fflush(nil)
             _exit(code.rawValue)
@@ -20,28 +20,13 @@ public enum HuskProgram {
     }
 
     /// The lines of a message about the command line, whose words may be names of files that somebody else has made:
-    /// they make no lines of their own, and steer no terminal.
+    /// they make no lines of their own.
     private static func lines(of message: String, _ arguments: [String]) -> [String] {
         var message = message
         for argument in arguments where argument != StandardError.safe(argument) {
-            message = replace(argument, by: StandardError.safe(argument), in: message)
+            message = message.replacing(argument, with: StandardError.safe(argument))
         }
         if message.isEmpty { return [] }
-        return message.split(separator: "\n", omittingEmptySubsequences: false).map { StandardError.safe(String($0)) }
-    }
-
-    private static func replace(_ word: String, by other: String, in text: String) -> String {
-        var result: [Character] = []
-        var rest = Array(text)[...]
-        let characters = Array(word)
-        while !rest.isEmpty {
-            if rest.starts(with: characters) {
-                result += Array(other)
-                rest = rest.dropFirst(characters.count)
-            } else {
-                result.append(rest.removeFirst())
-            }
-        }
-        return String(result)
+        return message.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
     }
 }

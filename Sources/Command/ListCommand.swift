@@ -18,7 +18,7 @@ struct ListCommand: ParsableCommand {
         try Failure.report("ps") {
             let kernels = try place.kernels().sorted { ($0.began, $0.kernel) < ($1.began, $1.kernel) }
             if json {
-                print(String(decoding: JSONValue.array(kernels.map(ListCommand.object)).encoded(), as: UTF8.self))
+                print(TerminalText.json(.array(kernels.map(ListCommand.object))))
             } else {
                 for facts in kernels { print(ListCommand.lines(facts)) }
                 if kernels.isEmpty { print("There is no kernel.") }

@@ -61,7 +61,7 @@ struct RunCommand: ParsableCommand {
             )
             try replay.run(options)
             if let output, let target { try target.write(replay.notebook.encoded(), to: Files.name(output)) }
-            if json { print(String(decoding: replay.summary.encoded(), as: UTF8.self)) }
+            if json { print(TerminalText.json(replay.summary)) }
             fflush(nil)
             if !replay.hasSucceeded { throw ExitCode(Failure.general) }
         }

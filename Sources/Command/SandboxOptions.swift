@@ -99,11 +99,8 @@ struct SandboxOptions: ParsableArguments {
         for mount in mounts { last[mount.inside] = mount }
         return last.values.sorted { (depth($0.inside), $0.inside) < (depth($1.inside), $1.inside) }.filter { mount in
             // A link in a folder that is shown as it is leads to where its end is mounted; nothing can lie on the link.
-            !last.values.contains {
-                $0.host == $0.inside && mount.inside.hasPrefix($0.inside + "/")
-                    && Files.resolved(mount.inside).map { $0 != mount.inside } ?? false
-                    && last[Files.resolved(mount.inside) ?? ""] != nil
-            }
+            guard let end = Files.resolved(mount.inside), end != mount.inside, last[end] != nil else { return true }
+            return !last.values.contains { $0.host == $0.inside && mount.inside.hasPrefix($0.inside + "/") }
         }
     }
 

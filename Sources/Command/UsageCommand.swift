@@ -47,7 +47,7 @@ struct UsageCommand: ParsableCommand {
                                 ])
                         }),
                 ]
-                print(String(decoding: report.encoded(), as: UTF8.self))
+                print(TerminalText.json(report))
             } else {
                 for owner in owners { print(line(owner.total, owner.count, table)) }
                 if owners.isEmpty { print("Nothing has been used yet.") }

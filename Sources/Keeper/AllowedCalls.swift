@@ -17,7 +17,8 @@ enum AllowedCalls {
         """,
         // Files by name.
         """
-        open openat creat mknod mknodat chmod fchmod fchmodat stat fstat lstat newfstatat statx statfs fstatfs access faccessat faccessat2 readlink readlinkat getcwd chdir
+        open openat creat mknod mknodat chmod fchmod fchmodat stat fstat lstat newfstatat statx statfs fstatfs access
+        faccessat faccessat2 readlink readlinkat getcwd chdir
         fchdir mkdir mkdirat rmdir rename renameat renameat2 link linkat unlink unlinkat symlink symlinkat getdents
         getdents64 chown fchown lchown fchownat utime utimes utimensat futimesat umask setxattr lsetxattr fsetxattr
         getxattr lgetxattr fgetxattr listxattr llistxattr flistxattr removexattr lremovexattr fremovexattr

@@ -20,7 +20,6 @@ public enum Landlock {
     private static let readDirectory: UInt64 = 1 << 3
     private static let makeCharacterDevice: UInt64 = 1 << 6
     private static let makeBlockDevice: UInt64 = 1 << 11
-    private static let refer: UInt64 = 1 << 13
     private static let truncate: UInt64 = 1 << 14
     private static let controlDevice: UInt64 = 1 << 15
 

@@ -59,8 +59,7 @@ struct MountTree: ~Copyable {
             try owners.map(tree, user: kind.owner, group: kind.group, host: mount.host)
         } catch {
             // What everybody may read can be read all the same.
-            // What lies under a layer is never written either.
-            if mount.mode != .readWrite { return }
+            if mount.mode == .readOnly { return }
             throw SandboxError(
                 making: "writable mount at \(mount.inside)", error,
                 hint: "The file system of \(mount.host) must support idmapped mounts; mount it read-only (:ro, "
@@ -73,7 +72,8 @@ struct MountTree: ~Copyable {
             adopting: try SystemError.check("open_tree", clinux_open_tree(mount.host, true), on: mount.host))
         var flags = UInt64(CLINUX_MOUNT_NO_SETUID.rawValue)
         if !allowDevices { flags |= UInt64(CLINUX_MOUNT_NO_DEVICES.rawValue) }
-        if mount.mode == .readOnly { flags |= UInt64(CLINUX_MOUNT_READ_ONLY.rawValue) }
+        // What lies under a layer is never written either.
+        if mount.mode != .readWrite { flags |= UInt64(CLINUX_MOUNT_READ_ONLY.rawValue) }
         try SystemError.check("mount_setattr", clinux_mount_setattr(tree.number, flags, -1, true), on: mount.host)
         return tree
     }

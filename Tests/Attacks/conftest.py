@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -14,9 +13,8 @@ import pytest
 
 from attacks.arena import Arena
 from peers.husk import BINARIES, PYTHON, Husk
-from peers.processes import keeper_of
+from peers.processes import end_keeper
 from peers.users import Users
-from peers.waiting import wait_until
 
 KINDS = ("root", "ordinary")
 
@@ -50,15 +48,6 @@ def users(husk: Husk, base: Path) -> Iterator[Users]:
     yield users
     for state in {husk.state, *(made.state for made, _ in users.made)}:
         end_keeper(state)
-
-
-def end_keeper(state: Path) -> None:
-    """Ends the keeper of a state directory, and with it whatever a failed test left running."""
-    keeper = keeper_of(state)
-    if keeper is None:
-        return
-    os.kill(keeper, signal.SIGKILL)
-    wait_until(lambda: keeper_of(state) is None, 5, "end of the keeper")
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -15,9 +14,8 @@ from jupyter_client.kernelspec import KernelSpecManager
 
 from peers.husk import BINARIES, PEER_KERNEL, PYTHON, SECOND_PYTHON, Husk
 from peers.kernel import Kernel
-from peers.processes import keeper_of
+from peers.processes import end_keeper
 from peers.users import Users
-from peers.waiting import wait_until
 from peers.wire import Client
 
 StartKernel = Callable[..., Kernel]
@@ -60,15 +58,6 @@ def users(husk: Husk, base: Path) -> Iterator[Users]:
     yield users
     for installed, _ in users.made:
         end_keeper(installed.state)
-
-
-def end_keeper(state: Path) -> None:
-    """Ends the keeper of a state directory, and with it whatever a failed test left running."""
-    keeper = keeper_of(state)
-    if keeper is None:
-        return
-    os.kill(keeper, signal.SIGKILL)
-    wait_until(lambda: keeper_of(state) is None, 5, "end of the keeper")
 
 
 @pytest.fixture(scope="session")

@@ -15,10 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from conftest import end_keeper
 from peers.husk import SEED, Husk
 from peers.kernel import Kernel
-from peers.processes import Place, is_alive, keeper_of, place_of
+from peers.processes import Place, end_keeper, is_alive, keeper_of, place_of
 from peers.waiting import wait_until
 from peers.wire import Client
 

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from conftest import StartKernel, end_keeper
+from conftest import StartKernel
 from peers.husk import ROOT, Husk
 from peers.kernel import Kernel
-from peers.processes import husk_processes, place_of
+from peers.processes import end_keeper, husk_processes, place_of
 from peers.waiting import wait_until
 from peers.wire import Client
 

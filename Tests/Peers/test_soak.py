@@ -11,11 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from conftest import end_keeper
 from peers.controllers import versions
 from peers.husk import SEED, Husk
 from peers.kernel import Kernel
-from peers.processes import keeper_of
+from peers.processes import end_keeper, keeper_of
 from peers.traces import Traces
 
 pytestmark = pytest.mark.husk

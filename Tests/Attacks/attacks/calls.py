@@ -99,13 +99,12 @@ TABLE: dict[str, tuple[int, tuple[object, ...]]] = {
 }
 
 
-def make_call(here: Place, number: int, words: tuple[object, ...]) -> None:
-    """Inside with other arguments too; the last refusal is told, and anything else at once."""
+def make_all(calls: list[tuple[object, ...]]) -> None:
+    """Makes one call after another: the last refusal is told, and anything else at once."""
     refusal = OSError()
-    vectors = [words, NONE, ANY] if here.is_inside else [words]
-    for vector in vectors:
+    for words in calls:
         try:
-            call(number, *vector)
+            call(*words)
         except OSError as error:
             if error.errno not in (errno.ENOSYS, errno.EPERM):
                 raise
@@ -113,6 +112,12 @@ def make_call(here: Place, number: int, words: tuple[object, ...]) -> None:
         else:
             return
     raise refusal
+
+
+def make_call(here: Place, number: int, words: tuple[object, ...]) -> None:
+    """Inside with other arguments too."""
+    vectors = [words, NONE, ANY] if here.is_inside else [words]
+    make_all([(number, *vector) for vector in vectors])
 
 
 for name, (number, words) in TABLE.items():
@@ -121,17 +126,7 @@ for name, (number, words) in TABLE.items():
 
 def all_numbers(here: Place, first: int, last: int) -> None:
     """None of these numbers is known."""
-    refusal = OSError()
-    for number in range(first, last):
-        try:
-            call(number, *ANY)
-        except OSError as error:
-            if error.errno not in (errno.ENOSYS, errno.EPERM):
-                raise
-            refusal = error
-        else:
-            return
-    raise refusal
+    make_all([(number, *ANY) for number in range(first, last)])
 
 
 CALLS.attack("numbers of calls to come", "ENOSYS EPERM", OTHERWISE, first=463, last=600)(

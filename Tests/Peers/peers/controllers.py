@@ -22,8 +22,3 @@ def versions(controller: str) -> list[int]:
     if tree and os.access(tree / "cgroup.procs", os.W_OK):
         found += [2] * (controller in (tree / "cgroup.controllers").read_text().split())
     return found
-
-
-def left_groups() -> list[Path]:
-    """Every control group that a Husk has made and not removed."""
-    return [path for path in ROOT.rglob("husk-*") if path.is_dir()]

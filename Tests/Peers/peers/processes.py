@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+from peers.waiting import wait_until
 from peers.wire import Client
 
 
@@ -19,6 +21,15 @@ def keeper_of(state: Path) -> int | None:
         if str(state) in words and process.info["name"] == "husk-keeper":
             return process.pid
     return None
+
+
+def end_keeper(state: Path) -> None:
+    """Ends the keeper of a state directory, and with it whatever a failed test left running."""
+    keeper = keeper_of(state)
+    if keeper is None:
+        return
+    os.kill(keeper, signal.SIGKILL)
+    wait_until(lambda: keeper_of(state) is None, 5, "end of the keeper")
 
 
 def descendants(pid: int) -> list[psutil.Process]:
