@@ -67,9 +67,8 @@ static _Atomic uint64_t *word(size_t offset) { return (_Atomic uint64_t *)(base 
 static _Atomic uint32_t *flag(size_t offset) { return (_Atomic uint32_t *)(base + offset); }
 
 static void ring_bell(int descriptor) {
-  uint64_t one = 1;
-  ssize_t ignored = write(descriptor, &one, sizeof one);
-  (void)ignored;  // A counter at its maximum rings already.
+  ssize_t ignored = write(descriptor, "", 1);
+  (void)ignored;  // A bell that is full of rings is ringing already.
 }
 
 // MARK: The event ring. The lock is held.
@@ -92,8 +91,8 @@ static int wait_for_space(uint64_t size, enum patience patience) {
     struct pollfd bell = {.fd = SPACE, .events = POLLIN};
     int ready = poll(&bell, 1, -1);
     if (ready < 0 && errno == EINTR && patience == UNTIL_SIGNAL) return -EINTR;
-    uint64_t count;
-    if (ready > 0 && read(SPACE, &count, sizeof count) < 0 && errno != EAGAIN) return -errno;
+    char rings[64];
+    if (ready > 0 && read(SPACE, rings, sizeof rings) < 0 && errno != EAGAIN) return -errno;
   }
 }
 
@@ -290,7 +289,7 @@ int husk_channel_open(void) {
   uint32_t version;
   memcpy(&version, base + 8, sizeof version);
   event_offset = *word(16), event_size = *word(24), request_offset = *word(32), request_size = *word(40);
-  if (*word(0) != MAGIC || version != 1 || event_offset + event_size > (uint64_t)status.st_size ||
+  if (*word(0) != MAGIC || version != 2 || event_offset + event_size > (uint64_t)status.st_size ||
       request_offset + request_size > (uint64_t)status.st_size)
     return -EPROTO;
   head = *word(EVENT_HEAD);

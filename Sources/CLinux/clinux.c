@@ -14,7 +14,6 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -67,7 +66,7 @@ int clinux_close_range(unsigned first, unsigned last, bool only_close_on_exec) {
 }
 
 int clinux_pipe(int ends[2]) { return result(pipe2(ends, O_CLOEXEC)); }
-int clinux_eventfd(void) { return result(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
+int clinux_set_pipe_size(int descriptor, int size) { return result(fcntl(descriptor, F_SETPIPE_SZ, size)); }
 
 int clinux_readable_bytes(int descriptor) {
   int count = 0;

@@ -95,11 +95,11 @@ struct Examination {
     private mutating func lookAtDescriptors() {
         var limit = rlimit()
         getrlimit(__rlimit_resource_t(UInt32(RLIMIT_NOFILE.rawValue)), &limit)
-        // A server holds about 40 for its kernel; the keeper of all of them 20 for each, up to the hard limit.
+        // A server holds about 45 for its kernel; the keeper of all of them 24 for each, up to the hard limit.
         findings.append(
             Finding(
                 name: "descriptors", grade: limit.rlim_cur < 256 ? .missing : .ok,
-                text: "\(limit.rlim_max) open files: about \(limit.rlim_max / 20) kernels",
+                text: "\(limit.rlim_max) open files: about \(limit.rlim_max / 24) kernels",
                 remedy: limit.rlim_cur < 256 ? "ulimit -n 4096" : ""))
     }
 

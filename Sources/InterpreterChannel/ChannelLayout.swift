@@ -5,7 +5,7 @@ public import LinuxKit
 /// | offset | what | written by |
 /// |---|---|---|
 /// | 0 | `HUSKCHN1` | maker |
-/// | 8 | u32 version, 1 | maker |
+/// | 8 | u32 version, 2 | maker |
 /// | 12 | u32 header size, 4096 | maker |
 /// | 16, 24 | u64 offset and size of the event ring | maker |
 /// | 32, 40 | u64 offset and size of the request ring | maker |
@@ -34,13 +34,13 @@ public import LinuxKit
 /// | 16 | u64 number of the request that it concerns, 0 for none |
 /// | 24 | payload, then zeros up to a multiple of 8 |
 ///
-/// The writer publishes its head after the frame is whole and then rings the other's bell; the reader's tail is
-/// the acknowledgement. Text is gathered in a frame before it is published, its header whole but for the length: when
+/// The writer publishes its head after the frame is whole and then rings the other's bell, by a byte of any value in
+/// a pipe that never blocks; the reader's tail is the acknowledgement. Text is gathered in a frame before it is published, its header whole but for the length: when
 /// the interpreter has died the server takes it from there.
 public enum ChannelLayout {
     static let magic: UInt64 = 0x314e_4843_4b53_5548
     /// The version of this layout.
-    public static let version: UInt32 = 1
+    public static let version: UInt32 = 2
     /// Bytes before the first ring.
     public static let headerSize = 4096
     /// Bytes before a frame's payload.

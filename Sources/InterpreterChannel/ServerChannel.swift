@@ -16,9 +16,9 @@ public final class ServerChannel {
     }
 
     private let mapping: MemoryMapping
-    private let events: EventCounter
-    private let requests: EventCounter
-    private let space: EventCounter
+    private let events: Bell
+    private let requests: BellButton
+    private let space: BellButton
     private let eventRing: Ring
     private let requestRing: Ring
 
@@ -45,8 +45,8 @@ public final class ServerChannel {
     ///
     /// - Parameter lastFrame: the number of the last event frame that stands in the journal, 0 for none.
     public init(
-        memory: borrowing OwnedDescriptor, events: consuming EventCounter, requests: consuming EventCounter,
-        space: consuming EventCounter, lastFrame: UInt64 = 0
+        memory: borrowing OwnedDescriptor, events: consuming Bell, requests: consuming BellButton,
+        space: consuming BellButton, lastFrame: UInt64 = 0
     ) throws(ChannelViolation) {
         let size = ChannelLayout.headerSize + ChannelMemory.eventRing + ChannelMemory.requestRing
         guard let mapping = try? MemoryMapping(memory, count: size) else { throw .layout("it cannot be mapped") }

@@ -7,7 +7,7 @@ import Sandboxing
 final class KeptKernel {
     let order: KernelOrder
     let sandbox: KeptSandbox
-    /// By the number of ``KernelDescriptor``; the pipes' write ends are let go once the interpreter has them.
+    /// By the number of ``KernelDescriptor``.
     var descriptors: [OwnedDescriptorBox?]
     var deposit: [OwnedDescriptorBox] = []
     /// The interpreter, once it has been started.
@@ -35,20 +35,13 @@ final class KeptKernel {
         descriptors[descriptor.rawValue]?.descriptor.number ?? -1
     }
 
-    /// What the interpreter finds as its descriptors 1 to 8.
-    var interpreterNumbers: [Int32] {
-        [.outputWrite, .errorWrite, .memory, .events, .requests, .space, .outputRead, .errorRead].map(number)
-    }
+    var interpreterNumbers: [Int32] { KernelDescriptor.ofInterpreter.map(number) }
 
     /// What an adopting server gets.
-    var serverNumbers: [Int32] {
-        [.memory, .events, .requests, .space, .outputRead, .errorRead].map(number)
-            + deposit.map { $0.descriptor.number }
-    }
+    var serverNumbers: [Int32] { KernelDescriptor.adopted.map(number) + deposit.map { $0.descriptor.number } }
 
     func releaseWriteEnds() {
-        descriptors[KernelDescriptor.outputWrite.rawValue] = nil
-        descriptors[KernelDescriptor.errorWrite.rawValue] = nil
+        for end in KernelDescriptor.released { descriptors[end.rawValue] = nil }
     }
 
     /// Signals the interpreter and what it started in its process group. It has not been reaped, so the

@@ -5,8 +5,7 @@ public enum KeeperReply: Hashable, Sendable {
     /// A request without a result of its own is done.
     case done
     /// The kernel runs, or has ended without anybody to tell (`ended`). After an adoption the kernel's
-    /// descriptors come along in the order of ``KernelDescriptor`` (without the write ends), and behind them
-    /// those that were deposited.
+    /// descriptors come along, those of ``KernelDescriptor/adopted``, and behind them those that were deposited.
     case running(kernel: KernelFacts)
     /// The request cannot be met.
     case refused(code: String, reason: String)

@@ -1,7 +1,6 @@
 /// A server's order for a kernel: the sandbox, the interpreter in it, and who may outlive whom.
 ///
-/// It travels with ten descriptors, which the keeper keeps as long as the kernel lives: see
-/// ``KernelDescriptor``.
+/// It travels with the descriptors of ``KernelDescriptor``, which the keeper keeps as long as the kernel lives.
 public struct KernelOrder: Hashable, Sendable {
     /// Names the kernel in the state directory; see ``isValidName(_:)``.
     public var kernel: String
@@ -67,27 +66,4 @@ public struct KernelOrder: Hashable, Sendable {
             throw .malformed("kernel name")
         }
     }
-}
-
-/// The descriptors of a kernel, in the order in which they travel.
-///
-/// The keeper passes them on and keeps copies, so that neither the server's death nor the interpreter's loses
-/// what is in them; it never looks inside.
-public enum KernelDescriptor: Int, CaseIterable, Sendable {
-    /// The channel's memory.
-    case memory
-    /// The interpreter rings it: events wait, or there is room for requests.
-    case events
-    /// The server rings it: a request waits.
-    case requests
-    /// The server rings it: there is room for events.
-    case space
-    /// The read end of the pipe on the interpreter's standard output.
-    case outputRead
-    /// Its write end.
-    case outputWrite
-    /// The read end of the pipe on the interpreter's standard error.
-    case errorRead
-    /// Its write end.
-    case errorWrite
 }

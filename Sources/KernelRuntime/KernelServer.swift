@@ -123,8 +123,10 @@ public final class KernelServer {
             throw KernelError(code: "keeper_protocol", "The keeper gave no descriptors.")
         }
         self.descriptors = descriptors
-        for index in 6..<(6 + Int(answer.facts.depositCount)) {
-            if let listener = answer.descriptors.take(index) { deposit.append(OwnedDescriptorBox(listener)) }
+        for index in 0..<Int(answer.facts.depositCount) {
+            if let listener = answer.descriptors.take(KernelDescriptor.adopted.count + index) {
+                deposit.append(OwnedDescriptorBox(listener))
+            }
         }
         journal = try Journal.open(in: place.directory)
         var recovery = SessionRecovery(ports: ports)

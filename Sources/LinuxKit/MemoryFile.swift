@@ -26,7 +26,19 @@ public enum MemoryFile {
             if count == 0 { break }
         }
         try SystemError.checkErrno("fchmod", fchmod(file.number, 0o555))
-        try SystemError.check("fcntl(F_ADD_SEALS)", clinux_seal(file.number, true))
+        try sealContent(of: file)
         return file
+    }
+
+    /// Waits until nobody else holds a page of the file, which is a matter of milliseconds: what has just been written
+    /// may still stand in another processor's list of new pages. On a loaded machine the kernel's own patience of
+    /// 150 ms (memfd_wait_for_pins) is too short now and then.
+    private static func sealContent(of file: borrowing OwnedDescriptor) throws(SystemError) {
+        var outcome: Int32 = 0
+        for _ in 0..<20 {
+            outcome = clinux_seal(file.number, true)
+            if outcome != -EBUSY { break }
+        }
+        try SystemError.check("fcntl(F_ADD_SEALS)", outcome)
     }
 }

@@ -43,9 +43,11 @@ struct ServerChannelTests {
     }
 
     func channel(_ memory: borrowing OwnedDescriptor, lastFrame: UInt64 = 0) throws -> ServerChannel {
-        try ServerChannel(
-            memory: memory, events: EventCounter(), requests: EventCounter(), space: EventCounter(),
-            lastFrame: lastFrame)
+        let (events, requests, space) = (try Bell.make(), try Bell.make(), try Bell.make())
+        return try ServerChannel(
+            memory: memory, events: Bell(adopting: events.bell.descriptor.duplicate()),
+            requests: BellButton(adopting: requests.button.descriptor.duplicate()),
+            space: BellButton(adopting: space.button.descriptor.duplicate()), lastFrame: lastFrame)
     }
 
     @Test("Frames arrive in order, across the end of the ring")

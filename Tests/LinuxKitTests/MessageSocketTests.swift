@@ -9,12 +9,13 @@ struct MessageSocketTests {
         var pair = try MessageSocket.pair()
         let here = pair.take()
         let there = pair.take()
-        let bell = try EventCounter()
-        try here.send([1, 2, 3], descriptors: [bell.descriptor.number])
+        let (ours, theirs) = try Bell.make()
+        let bell = Bell(adopting: try ours.descriptor.duplicate())
+        try here.send([1, 2, 3], descriptors: [theirs.descriptor.number])
         guard var received = try there.receive() else { throw SystemError("receive", EPIPE) }
         #expect(received.bytes == [1, 2, 3])
         guard let passed = received.descriptors.take(0) else { throw SystemError("take", EBADF) }
-        let far = EventCounter(adopting: passed)
+        let far = BellButton(adopting: passed)
         far.ring()
         let rang = bell.silence()
         let ringsOn = bell.silence()

@@ -190,10 +190,10 @@ class Channel:
         return None
 
     @staticmethod
-    def silence() -> None:
-        """Silence the bell; look for requests after this, not before."""
+    def silence(bell: int = REQUESTS_BELL) -> None:
+        """Silence a bell; look for what it rang for after this, not before."""
         try:
-            os.read(REQUESTS_BELL, 8)
+            os.read(bell, 4096)
         except BlockingIOError:
             pass
 

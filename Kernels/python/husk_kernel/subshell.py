@@ -57,6 +57,7 @@ class Subshell:
         self._started = datetime.now(UTC)
         self._waiting: deque[Message] = deque()
         self._answers: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._answered: int | None = None
         self._has_ended = False
 
     @property
@@ -119,9 +120,9 @@ class Subshell:
         """Hand a message over from any thread."""
         if message.type == "input_reply":
             self._answers.put(message)
-            if self.is_main and threading.current_thread() is not threading.main_thread():
-                # The channel's thread has silenced the bell that the main thread waits for.
-                os.eventfd_write(REQUESTS_BELL, 1)
+            if self._answered is not None:
+                # The channel's thread may have silenced the bell that the main thread waits for.
+                os.eventfd_write(self._answered, 1)
         else:
             self.loop.call_soon_threadsafe(self.take, message)
 
@@ -289,13 +290,17 @@ class Subshell:
         if not self.is_main:
             return self._answers.get()
         channel = self.kernel.channel
-        bell = select.poll()
-        bell.register(REQUESTS_BELL, select.POLLIN)
+        if self._answered is None:
+            self._answered = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        bells = select.poll()
+        for bell in (REQUESTS_BELL, self._answered):
+            bells.register(bell, select.POLLIN)
         channel.listen(False)
         try:
             while self._answers.empty():
                 # A signal ends the wait: the handler raises.
-                bell.poll()
+                bells.poll()
+                channel.silence(self._answered)
                 with self.kernel.interrupts.held():
                     self.kernel.take_requests()
             return self._answers.get()

@@ -17,15 +17,12 @@ from husk_kernel.channel import Message
 
 
 @pytest.mark.parametrize("is_main", [True, False])
-def test_an_answer_that_another_thread_takes_rings_again(
-    monkeypatch: pytest.MonkeyPatch, is_main: bool
-) -> None:
-    """That thread has silenced the bell that the main thread waits for."""
+def test_an_answer_that_another_thread_takes_rings(is_main: bool) -> None:
+    """That thread has silenced the bell of requests, which the main thread waits for too."""
     bell = os.eventfd(0, os.EFD_NONBLOCK)
-    monkeypatch.setattr(subshell, "REQUESTS_BELL", bell)
     asking = object.__new__(subshell.Subshell)
-    asking.identifier = None if is_main else "subshell"
     asking._answers = queue.SimpleQueue()
+    asking._answered = bell if is_main else None
     message = Message(1, "input_reply", {}, {}, {"value": "x"}, [])
     thread = threading.Thread(target=asking.deliver, args=(message,))
     thread.start()

@@ -5,8 +5,8 @@
 // every language and version; Python loads it by ctypes. What stands where in the shared memory is documented with
 // the server's end (ChannelLayout).
 //
-// Descriptors: 1 and 2 are the write ends of pipes, 3 the channel's memory, 4 the events bell, 5 the requests bell,
-// 6 the space bell, 7 and 8 the pipes' read ends.
+// Descriptors: 1 and 2 are the write ends of pipes, 3 the channel's memory, 4 the end of the events bell that rings it,
+// 5 and 6 the hearing ends of the requests bell and the space bell, 7 and 8 the pipes' read ends.
 //
 // Functions return 0 or more, or a negated errno value. -EINTR says that a signal came while the call waited for
 // room and nothing had been published: call again once its handler has run. After fork() the channel is off in the

@@ -22,7 +22,7 @@ int clinux_set_close_on_exec(int descriptor, bool close_on_exec);
 /// Closes `first` to `last`, or only marks them close-on-exec (close_range(2)).
 int clinux_close_range(unsigned first, unsigned last, bool only_close_on_exec);
 int clinux_pipe(int ends[2]);
-int clinux_eventfd(void);
+int clinux_set_pipe_size(int descriptor, int size);
 /// Bytes that can be read from a pipe or a socket now (FIONREAD).
 int clinux_readable_bytes(int descriptor);
 
