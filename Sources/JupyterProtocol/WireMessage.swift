@@ -45,15 +45,9 @@ public struct WireMessage: Hashable, Sendable {
         guard key.isValid(body[first], for: signed) else { throw .badSignature }
         header = try MessageHeader(parsing: signed[0])
         for (part, bytes) in zip(["parent header", "metadata", "content"], signed[1...]) {
-            do {
-                guard case .object = try JSONValue(parsing: bytes) else {
-                    throw WireMessageError.notAnObject(part: part)
-                }
-            } catch let error as JSONError {
-                throw .notJSON(part: part, "\(error)")
-            } catch {
-                throw .notAnObject(part: part)
-            }
+            let isObject: Bool
+            do { isObject = try JSONCheck.isObject(bytes) } catch { throw .notJSON(part: part, "\(error)") }
+            guard isObject else { throw .notAnObject(part: part) }
         }
         identities = Array(frames[..<split])
         (parentHeader, metadata, content) = (signed[1], signed[2], signed[3])

@@ -74,7 +74,7 @@ struct EventReader {
         switch output {
         case .text(let kind, _, let bytes): return .text(kind, bytes: bytes)
         case .message(let request, var said):
-            switch try? EventRules.destination(of: said) {
+            switch EventRules.destination(of: said.type) {
             case .broadcast:
                 return .broadcast(
                     type: said.type, content: said.content, metadata: said.metadata, buffers: said.buffers)

@@ -16,21 +16,30 @@ enum EventRules {
         "comm_close", "debug_event",
     ]
 
+    /// What the server itself makes values of is small in every correct message.
+    private static let largestOwn = 1 << 20
+
     /// The way of a message, or a violation when no correct interpreter says it: clients believe what they get.
-    static func destination(of message: ChannelMessage) throws(ChannelViolation) -> Destination {
+    static func destination(checking message: ChannelMessage) throws(ChannelViolation) -> Destination {
         for (name, bytes) in [("content", message.content), ("metadata", message.metadata)] {
-            guard case .object? = try? JSONValue(parsing: bytes) else {
-                throw .malformed("\(name) of a \(message.type)")
-            }
+            guard (try? JSONCheck.isObject(bytes)) == true else { throw .malformed("\(name) of a \(message.type)") }
         }
-        if events.contains(message.type) { return .broadcast }
-        switch message.type {
+        guard let destination = destination(of: message.type) else { throw .malformed("type") }
+        let own = destination == .nowhere ? message.content.count : destination == .reply ? message.metadata.count : 0
+        guard own <= largestOwn else { throw .malformed("size of a \(message.type)") }
+        return destination
+    }
+
+    /// The way of a message of this type; nil when no correct interpreter says it.
+    static func destination(of type: String) -> Destination? {
+        if events.contains(type) { return .broadcast }
+        switch type {
         case "hello", "done", "awaiting": return .nowhere
         case "input_request": return .input
         case "execute_reply", "complete_reply", "inspect_reply", "is_complete_reply", "comm_info_reply",
             "debug_reply", "shutdown_reply", "usage_reply":
             return .reply
-        default: throw .malformed("type")
+        default: return nil
         }
     }
 

@@ -291,7 +291,7 @@ public final class KernelServer {
     /// what a cell may show.
     private func isWanted(_ output: MessageAssembler.Output?) throws -> Bool {
         guard case .message(let request, let message)? = output else { return true }
-        switch try EventRules.destination(of: message) {
+        switch try EventRules.destination(checking: message) {
         case .reply: return machine.awaits(message.type, for: request)
         case .broadcast where message.type != "error":
             return accounts.allows(message.content.count + message.buffers.reduce(0) { $0 + $1.count }, of: request)

@@ -296,16 +296,14 @@ struct SessionMachine {
             lanes[name]?.isAwaiting = true
             handAside(name, &outputs)
         case "execute_result":
-            guard let content = try? JSONValue(parsing: message.content),
-                let text = content["data"]?["text/plain"]?.stringValue
-            else { return }
+            guard let text = JSONCheck.text(at: "data", "text/plain", in: message.content) else { return }
             outputs.append(.rememberResult(line: lane.line, text: text))
         case let type where SessionMachine.ends(type):
             lanes[name]?.finish()
             asking.remove(number)
             status("idle", number, &outputs)
             if type == "execute_reply", lane.stopsOnError,
-                let content = try? JSONValue(parsing: message.content), content["status"]?.stringValue == "error"
+                JSONCheck.text(at: "status", in: message.content) == "error"
             {
                 // Cells that were sent before their sender could know of the error do not run (`stop_on_error`).
                 abort(name, { $0.type == "execute_request" }, &outputs)

@@ -44,9 +44,29 @@ struct JSONTests {
             for _ in 0..<3 {
                 bytes[Int.random(in: 0..<bytes.count, using: &generator)] = UInt8.random(in: 0...255, using: &generator)
             }
-            guard let value = try? JSONValue(parsing: bytes) else { continue }
+            let value = try? JSONValue(parsing: bytes)
+            #expect((try? JSONCheck.isObject(bytes)) == value.map { $0.objectValue != nil })
+            guard let value else { continue }
             #expect(try JSONValue(parsing: value.encoded()) == value)
         }
+    }
+
+    @Test(
+        "A text is found by its path, the last of equal names",
+        arguments: [
+            (#"{"a":{"b":"x"}}"#, "x"), (#"{"a":{"b":"x","b":"y\u00e9"}}"#, "yé"), (#"{"\u0061":{"b":"x"}}"#, "x"),
+            (#"{"a":{"b":"x"},"a":{}}"#, nil), (#"{"a":{"b":"x"},"a":1}"#, nil), (#"{"a":{"b":"x","b":1}}"#, nil),
+            (#"{"a":{"b":"x","b":{"b":"y"}}}"#, nil), (#"{"c":{"a":{"b":"x"}}}"#, nil), (#"{"a":[{"b":"x"}]}"#, nil),
+            (#"{"b":"x"}"#, nil), (#"["a"]"#, nil), (#"{"a":{"b":"x"}"#, nil), ("", nil),
+        ])
+    func texts(_ text: String, _ expected: String?) {
+        #expect(JSONCheck.text(at: "a", "b", in: Array(text.utf8)) == expected)
+    }
+
+    @Test("A number that no Double holds is JSON all the same")
+    func longNumbers() throws {
+        let digits = String(repeating: "9", count: 400)
+        #expect(try JSONCheck.isObject(Array("{\"a\":[\(digits),1e999]}".utf8)))
     }
 
     @Test(
