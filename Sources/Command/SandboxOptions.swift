@@ -118,10 +118,14 @@ struct SandboxOptions: ParsableArguments {
 
     /// Why a folder would show far more than a notebook's data.
     private static func reasonNotToShow(_ folder: String) -> String? {
-        let home = Environment["HOME"].flatMap(Files.resolved) ?? String(cString: getpwuid(geteuid()).pointee.pw_dir)
         if folder == "/" { return "it is the whole machine" }
-        if folder == home { return "it is your home" }
-        if home.hasPrefix(folder + "/") { return "it holds your home" }
+        // A user of a container's may have no entry in passwd(5), and then no home.
+        if let home = Environment["HOME"].flatMap(Files.resolved)
+            ?? getpwuid(geteuid()).map({ String(cString: $0.pointee.pw_dir) })
+        {
+            if folder == home { return "it is your home" }
+            if home.hasPrefix(folder + "/") { return "it holds your home" }
+        }
         let system = [
             "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/proc", "/root", "/run", "/sbin", "/sys", "/tmp", "/usr",
             "/var",

@@ -4,6 +4,8 @@
 struct JSONScanner {
     /// Deeper nesting is refused: who reads values calls itself for each level.
     static let maximumDepth = 200
+    /// Bytes of a number: clients in Python refuse a message with a longer one (`sys.set_int_max_str_digits`).
+    static let maximumNumber = 4300
 
     let bytes: UnsafeBufferPointer<UInt8>
     private(set) var position = 0
@@ -116,6 +118,7 @@ struct JSONScanner {
             if current == UInt8(ascii: "+") || current == UInt8(ascii: "-") { position += 1 }
             try digits()
         }
+        guard position - start <= JSONScanner.maximumNumber else { throw error("a number that is too long") }
         return (start..<position, isInteger)
     }
 

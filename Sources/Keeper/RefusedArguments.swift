@@ -17,6 +17,7 @@ enum RefusedArguments {
         try refuseLimitsOfInit(filter)
         try refuseControls(filter)
         try refuseModes(filter)
+        try refuseDevices(filter)
         return try filter.program()
     }
 
@@ -75,6 +76,19 @@ enum RefusedArguments {
                     try filter.add(
                         refusal, name, SeccompFilter.holds(flags, create), SeccompFilter.holds(flags + 1, bit))
                 }
+            }
+        }
+    }
+
+    /// Whoever has no privileges may make one device all the same: 0:0, which in a layer of an overlay says that a file
+    /// is not there (overlayfs, "whiteouts and opaque directories").
+    private static func refuseDevices(_ filter: SeccompFilter) throws(SystemError) {
+        let (kinds, character, block): (UInt64, UInt64, UInt64) = (0o170000, 0o020000, 0o060000)
+        for kind in [character, block] {
+            for (name, mode): (String, UInt32) in [("mknod", 1), ("mknodat", 2)] {
+                try filter.add(
+                    refusal, name,
+                    SeccompFilter.masked(mode, kinds, kind))
             }
         }
     }

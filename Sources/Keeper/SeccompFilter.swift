@@ -76,12 +76,17 @@ final class SeccompFilter {
 
     /// An argument has all of these bits.
     static func holds(_ argument: UInt32, _ bits: UInt64) -> scmp_arg_cmp {
-        scmp_arg_cmp(arg: argument, op: SCMP_CMP_MASKED_EQ, datum_a: bits, datum_b: bits)
+        masked(argument, bits, bits)
+    }
+
+    /// These bits of an argument are a value.
+    static func masked(_ argument: UInt32, _ bits: UInt64, _ value: UInt64) -> scmp_arg_cmp {
+        scmp_arg_cmp(arg: argument, op: SCMP_CMP_MASKED_EQ, datum_a: bits, datum_b: value)
     }
 
     /// The low 32 bits of an argument, all that the kernel looks at where it declares an int, are a value: a rule
     /// that looked at more would be passed by setting one of the others.
     static func int(_ argument: UInt32, _ value: UInt64) -> scmp_arg_cmp {
-        scmp_arg_cmp(arg: argument, op: SCMP_CMP_MASKED_EQ, datum_a: 0xffff_ffff, datum_b: value)
+        masked(argument, 0xffff_ffff, value)
     }
 }

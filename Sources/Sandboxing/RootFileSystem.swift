@@ -101,6 +101,8 @@ struct RootFileSystem: ~Copyable {
             let flags = CLINUX_MOUNT_NO_SETUID.rawValue | CLINUX_MOUNT_NO_DEVICES.rawValue
             try SystemError.check(
                 "mount(overlay)", clinux_mount("overlay", inside, "overlay", UInt64(flags), options), on: inside)
+            // A link that somebody has left in a mount could lead the next mount point into it.
+            try SystemError.check("umount", clinux_detach("\(layer)/lower"), on: inside)
         }
     }
 

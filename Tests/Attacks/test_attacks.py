@@ -25,6 +25,15 @@ def test_inside(arena: Arena, kind: str, attack: Attack) -> None:
     assert outcome in attack.refused, attack.program.__doc__
 
 
+@pytest.mark.parametrize(
+    "attack", [one for one in ATTACKS if not one.has_one_wall], ids=lambda attack: attack.title
+)
+def test_without_landlock(arena: Arena, attack: Attack) -> None:
+    """It is refused by the other walls as well, of those that an ordinary user has."""
+    outcome = arena.inside("ordinary", attack, ("--landlock", "off", *attack.options))
+    assert outcome in attack.refused, attack.program.__doc__
+
+
 @pytest.mark.parametrize(("attack", "kind"), CONTROLS)
 def test_outside(arena: Arena, kind: str, attack: Attack) -> None:
     """It gets through where nothing stands in its way: the test above would notice."""

@@ -184,3 +184,26 @@ def test_notebooks(arena: Arena, kind: str, folder: Path, text: str) -> None:
     assert commands(done.stderr) + commands(done.stdout) == []
     assert len(done.stderr.splitlines()) <= 1
     assert not [line for line in done.stderr.splitlines() if line.startswith("husk: ")]
+
+
+# ---- Surroundings
+
+SURROUNDINGS = {
+    "a home that is not there": {"HOME": "/nonexistent"},
+    "no home": {"HOME": ""},
+    "a home that is a file": {"HOME": "/etc/passwd"},
+    "a home that steers": {"HOME": "/\x1b]0;title\x07"},
+    "a language that steers": {"LANG": "\x1b[2J", "LC_ALL": "\x9b2J"},
+    "a terminal that steers": {"TERM": "\x1b[2J", "COLUMNS": "-1"},
+}
+
+
+@pytest.mark.parametrize("variables", SURROUNDINGS.values(), ids=SURROUNDINGS.keys())
+def test_surroundings(arena: Arena, kind: str, folder: Path, variables: dict[str, str]) -> None:
+    """Whatever variables it is started with, it runs the cell or says why not."""
+    husk = arena.ground(kind).husk.with_env(**variables)
+    file = write(folder / "one.py", "print(1)")
+    done = husk.run("run", file, "--python", husk.python, cwd=folder, timeout=20)
+    assert done.returncode in (0, 1, 2)
+    assert done.returncode == 0 or len(done.stderr.splitlines()) == 1
+    assert commands(done.stderr) == []

@@ -72,15 +72,23 @@ def test_links_where_anybody_writes(arena: Arena, kind: str, folder: Path, lair:
     made.unlink()
 
 
-def test_mount_below_a_planted_link(arena: Arena, kind: str, folder: Path, lair: Path) -> None:
-    """Where a sandbox is built the host's root is still there, under a name that can be guessed."""
-    shared = arena.ground(kind).shared
-    before = fingerprint(lair)
-    for number, root in enumerate(("/.old", "/.oldroot", "/proc/1/root", "")):
-        (folder / f"data{number}").symlink_to(f"{root}{lair}")
-        target = f"{shared}:{folder}/data{number}/made"
-        run_cell(arena, kind, folder, "print(1)", "--mount", target)
-    assert fingerprint(lair) == before
+# Where a sandbox is built there is more than its inside sees, under names that can be guessed.
+GUESSED = ["/.oldLAIR", "/.oldrootLAIR", "/proc/1/rootLAIR", "LAIR"]
+GUESSED += [f"/{name}/{n}/lower" for name in (".scratch", ".layers") for n in range(8)]
+
+
+@pytest.mark.parametrize("guessed", GUESSED)
+def test_mount_below_a_planted_link(
+    arena: Arena, kind: str, folder: Path, lair: Path, guessed: str
+) -> None:
+    """Nothing is made on the host for a folder that is to be mounted inside."""
+    ground = arena.ground(kind)
+    environment = ground.husk.python.parents[1]
+    before = fingerprint(lair), os.listdir(environment)
+    (folder / "data").symlink_to(guessed.replace("LAIR", str(lair)))
+    target = f"{ground.shared}:{folder}/data/made"
+    run_cell(arena, kind, folder, "print(1)", "--mount", target)
+    assert (fingerprint(lair), os.listdir(environment)) == before
 
 
 # ---- State directories

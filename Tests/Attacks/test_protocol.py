@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from attacks.arena import Arena
-from attacks.protocol import HELPERS, MARK, Forgery, bombs, frames, lies, messages
+from attacks.protocol import (
+    HELPERS,
+    LEAVE_PIPES,
+    MARK,
+    WIDE,
+    Forgery,
+    bombs,
+    frames,
+    holds,
+    lies,
+    messages,
+)
 from conftest import KINDS
 from peers.kernel import Kernel
+from peers.waiting import wait_until
 from peers.wire import Client, Message
 
 pytestmark = pytest.mark.parametrize("kind", KINDS)
@@ -47,6 +61,15 @@ def goes_on_or_is_dead(message: Message) -> bool:
     return is_dead or "goes on" in message.content.get("text", "")
 
 
+def has_replied(client: Client, request: str) -> bool:
+    """Tells whether a request has its reply, without a look at what is published."""
+    try:
+        client.reply(request, timeout=0.02)
+    except TimeoutError:
+        return False
+    return True
+
+
 def hears_forgery(client: Client) -> bool:
     """Tells whether a forgery has come, on any channel."""
     for channel in ("shell", "stdin", "control", "iopub"):
@@ -56,6 +79,16 @@ def hears_forgery(client: Client) -> bool:
             continue
         return True
     return False
+
+
+@contextmanager
+def ended_if_held(kernel: Kernel) -> Iterator[None]:
+    """Ends a server that does not answer: it would not end when it is asked to."""
+    try:
+        yield
+    except (AssertionError, TimeoutError):
+        kernel.kill()
+        raise
 
 
 @pytest.mark.parametrize("forgery", frames() + messages(), ids=named)
@@ -94,6 +127,55 @@ def test_lies(arena: Arena, kind: str, client: Client, forgery: Forgery) -> None
     assert client.is_silent("shell", 0.02)
     assert not hears_forgery(neighbour)
     assert neighbour.run_ok("print('goes on')").stdout == "goes on\n"
+
+
+@pytest.mark.parametrize("forgery", holds(), ids=named)
+def test_server_that_is_held(arena: Arena, kind: str, folder: Path, forgery: Forgery) -> None:
+    """The server does not wait for the interpreter: it answers, and ends it."""
+    _, neighbour = arena.kernel(kind)
+    with arena.start(kind, cwd=folder) as kernel, ended_if_held(kernel):
+        client = kernel.client()
+        client.run_ok(HELPERS)
+        client.start(f"own = kernel.request_number()\n{forgery.code}")
+        wait_until((folder / "held").exists, 10, "end of the attack")
+        client.send("control", "usage_request")
+        for _ in range(20):
+            assert client.beat(3) < 1
+            request = client.send("control", "kernel_info_request")
+            assert client.reply(request, "control", timeout=5).content["status"] == "ok"
+        assert neighbour.run_ok("print('goes on')").stdout == "goes on\n"
+        kernel.stop(5)
+        assert kernel.process.returncode in (0, 1)
+
+
+@pytest.mark.parametrize("pipes", [(), (7, 8)], ids=["as they are", "made to wait"])
+def test_pipes_that_stay_open(
+    arena: Arena, kind: str, folder: Path, pipes: tuple[int, ...]
+) -> None:
+    """The sandbox lives on, for another kernel is in it; the server tells of its own one's end."""
+    sandbox = ("--sandbox", folder.name)
+    with (
+        arena.start(kind, *sandbox, cwd=folder) as other,
+        arena.start(kind, *sandbox, cwd=folder) as kernel,
+        ended_if_held(kernel),
+    ):
+        beside, client = other.client(), kernel.client()
+        request = client.start(LEAVE_PIPES.format(pipes=pipes))
+        assert "exit status 3" in client.death(request, timeout=10)["evalue"]
+        assert kernel.wait(10) == 1
+        assert beside.run_ok("print('goes on')").stdout == "goes on\n"
+
+
+@pytest.mark.parametrize("content", WIDE.values(), ids=WIDE.keys())
+def test_wide_messages(kernel: Kernel, client: Client, content: str) -> None:
+    """The server answers while it reads them, and takes little more memory than they have bytes."""
+    request = client.start(f"c = {content}\nprint('made', flush=True)\nsay('display_data', c)")
+    client.stream_holding(request, "made")
+    while not has_replied(client, request):
+        assert client.beat(20) < 3
+    status = Path(f"/proc/{kernel.process.pid}/status").read_text()
+    peak = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+    assert int(peak.split()[1]) < 1_000_000, peak
 
 
 def test_frames_that_are_right(client: Client) -> None:

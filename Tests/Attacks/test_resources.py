@@ -117,10 +117,8 @@ def outcome_outside(arena: Arena, kind: str, expression: str) -> str:
 @pytest.mark.parametrize("share", SHARES, ids=named)
 def test_share(arena: Arena, kind: str, neighbour: Client, share: Share) -> None:
     """Who takes all that there is has taken none of a neighbour's, and none of the host's."""
-    if share.name.startswith("pipes") and kind == "ordinary":
-        pytest.skip(
-            "the pages of pipes are counted by user (pipe(7)), and all of one's are that user"
-        )
+    if share.is_of_a_user and kind == "ordinary":
+        pytest.skip("an ordinary user is the same user inside, and has one number of them")
     with arena.start(kind) as kernel:
         client = kernel.client()
         client.run_ok(HELPERS)

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from attacks.definition import Attack
 from attacks.listeners import Listeners
 from peers.husk import Husk
@@ -86,6 +88,8 @@ class Ground:
     shared: Path
     layer: Path
     kernels: dict[tuple[str, ...], tuple[Kernel, Client]] = field(default_factory=dict)
+    failed: set[tuple[str, ...]] = field(default_factory=set)
+    """Options with which no kernel has come up: it is not tried again for each attack."""
 
     @property
     def uid(self) -> int:
@@ -206,9 +210,16 @@ class Arena:
             return kernel, client
         if kernel is not None:
             kernel.stop()
+        if options in ground.failed:
+            pytest.fail(f"no kernel with {options or 'no options'}, as before")
         kernel = self.start(kind, *options)
-        client = kernel.client()
-        client.run_ok(RUNNER, store_history=False)
+        try:
+            client = kernel.client()
+            client.run_ok(RUNNER, store_history=False)
+        except BaseException:
+            ground.failed.add(options)
+            kernel.stop()
+            raise
         ground.kernels[options] = kernel, client
         return kernel, client
 

@@ -64,6 +64,8 @@ class Attack:
     """Options of the `husk kernel` that it is run in, instead of the one that all share."""
     harms: str = ""
     """`layer` when the folder under the layer is to be changed: `unchanged` when it is not."""
+    has_one_wall: bool = False
+    """Whether nothing but Landlock is in its way."""
 
     def __repr__(self) -> str:
         return f"<{self.title}>"
@@ -133,14 +135,15 @@ class Group:
         *,
         options: tuple[str, ...] = (),
         harms: str = "",
+        has_one_wall: bool = False,
         **values: object,
     ) -> Callable[[Program], Program]:
         """Makes an attack of a function. `refused` names the outcomes that are a refusal."""
 
         def add(program: Program) -> Program:
             outcomes = frozenset(refused.split())
-            made = Attack(name, self.name, program, outcomes, control, values, options, harms)
-            self.attacks.append(made)
+            more = (control, values, options, harms, has_one_wall)
+            self.attacks.append(Attack(name, self.name, program, outcomes, *more))
             return program
 
         return add

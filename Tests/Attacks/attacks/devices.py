@@ -6,7 +6,7 @@ import os
 import stat
 
 from attacks.definition import OTHERWISE, ROOT, Group
-from attacks.tools import HERE, Place, call, stop
+from attacks.tools import HERE, Place, call, stop, unused
 
 DEVICES = Group("devices")
 
@@ -20,7 +20,7 @@ NODES = {
 
 def make_node(here: Place, kind: int, major: int, minor: int) -> None:
     """By mknod, under a name of its own."""
-    path = f"node-{os.getpid()}"
+    path = unused("node")
     os.mknod(path, kind | 0o600, os.makedev(major, minor))
     os.unlink(path)
 
@@ -38,10 +38,10 @@ def make_node_in_memory(here: Place) -> None:
     os.unlink(path)
 
 
-@DEVICES.attack("a whiteout", "EPERM EACCES")
+@DEVICES.attack("a whiteout", "EPERM EACCES", has_one_wall=True)
 def make_whiteout(here: Place) -> None:
     """The one device that everybody may make; as a layer it hides a file."""
-    path = f"whiteout-{os.getpid()}"
+    path = unused("whiteout")
     call(259, HERE, path.encode(), stat.S_IFCHR, 0)
     os.unlink(path)
 

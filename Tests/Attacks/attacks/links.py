@@ -8,7 +8,7 @@ import socket
 import stat
 
 from attacks.definition import OWN_MOUNTS, ROOT, Control, Group
-from attacks.tools import Place, mount, mounts, stop
+from attacks.tools import Place, mount, mounts, stop, unused
 
 LINKS = Group("links")
 
@@ -23,7 +23,7 @@ def read_canary(here: Place) -> None:
 @LINKS.attack("a symbolic link made inside", "ENOENT EACCES")
 def follow_own_link(here: Place) -> None:
     """A link is followed where it is read."""
-    link = f"link-{os.getpid()}"
+    link = unused("link")
     os.symlink(here.canary, link)
     with open(link) as file:
         assert file.read() == here.secret[::-1]
@@ -39,13 +39,13 @@ def follow_planted_link(here: Place) -> None:
 @LINKS.attack("a hard link to a file of the host's", "ENOENT EACCES EPERM")
 def link_canary(here: Place) -> None:
     """It would keep the file in the work folder."""
-    os.link(here.canary, f"hard-{os.getpid()}")
+    os.link(here.canary, unused("hard"))
 
 
 @LINKS.attack("a hard link out of a read-only folder", "EXDEV EPERM EACCES")
 def link_shared(here: Place) -> None:
     """Through it the file could be written."""
-    link = f"hard-{os.getpid()}"
+    link = unused("hard")
     os.link(f"{here.shared}/file", link)
     with open(link, "a") as file:
         file.write("written")
@@ -102,7 +102,7 @@ def climb(here: Place) -> None:
 @LINKS.attack("`..` from a folder that has left its mount", "ENOENT")
 def climb_from_moved(here: Place) -> None:
     """The folder is in two mounts, and leaves the smaller one while a process stands in it."""
-    name, work = f"moved-{os.getpid()}", os.getcwd()
+    name, work = unused("moved"), os.getcwd()
     os.mkdir(f"{here.nested}/{name}")
     os.chdir(f"{here.nested}/{name}")
     os.rename(f"{work}/nested/{name}", f"{work}/{name}")
@@ -113,7 +113,7 @@ def climb_from_moved(here: Place) -> None:
 @LINKS.attack("`..` after a second chroot", "EPERM ENOSYS", ROOT)
 def climb_from_chroot(here: Place) -> None:
     """A process that stands outside its root has no root."""
-    root = f"root-{os.getpid()}"
+    root = unused("root")
     os.mkdir(root)
     os.chroot(root)
     with open("../" * 40 + here.canary) as file:
@@ -231,7 +231,7 @@ def write_lower(here: Place) -> None:
     for _, (kind, _, words) in mounts():
         options = dict(word.partition("=")[::2] for word in words.split(","))
         if kind == "overlay" and "userxattr" in options:
-            with open(f"{options['lowerdir']}/planted-{os.getpid()}", "w") as file:
+            with open(f"{options['lowerdir']}/{unused('planted')}", "w") as file:
                 file.write("written")
             return
     stop("absent")

@@ -8,7 +8,7 @@ import stat
 import struct
 
 from attacks.definition import ROOT, Control, Group
-from attacks.tools import HERE, Place, call, fresh, need_set_id, stop
+from attacks.tools import HERE, Place, call, fresh, need_set_id, stop, unused
 
 MODES = Group("modes")
 
@@ -56,21 +56,21 @@ def chmod_of_any_width(here: Place, mode: int) -> None:
 
 def creat(here: Place, mode: int) -> None:
     """By the oldest way to make a file."""
-    path = f"made-{os.getpid()}"
+    path = unused("made")
     os.close(call(CREAT, path.encode(), mode))
     need_set_id(path)
 
 
 def open_new(here: Place, mode: int) -> None:
     """With O_CREAT."""
-    path = f"made-{os.getpid()}"
+    path = unused("made")
     os.close(call(OPEN, path.encode(), os.O_CREAT | os.O_RDWR, mode))
     need_set_id(path)
 
 
 def openat_new(here: Place, mode: int) -> None:
     """With O_CREAT in a folder."""
-    path = f"made-{os.getpid()}"
+    path = unused("made")
     os.close(call(OPENAT, HERE, path.encode(), os.O_CREAT | os.O_RDWR, mode))
     need_set_id(path)
 
@@ -78,14 +78,14 @@ def openat_new(here: Place, mode: int) -> None:
 def open_nameless(here: Place, mode: int) -> None:
     """With O_TMPFILE: the file has a name later."""
     file = os.open(".", os.O_TMPFILE | os.O_RDWR, mode)
-    path, link = f"made-{os.getpid()}", f"/proc/self/fd/{file}"
+    path, link = unused("made"), f"/proc/self/fd/{file}"
     call(LINKAT, HERE, link.encode(), HERE, path.encode(), AT_SYMLINK_FOLLOW)
     need_set_id(path)
 
 
 def openat2(here: Place, mode: int) -> None:
     """With the mode in memory, where a filter cannot look."""
-    path = f"made-{os.getpid()}"
+    path = unused("made")
     how = struct.pack("<QQQ", os.O_CREAT | os.O_RDWR, mode, 0)
     os.close(call(OPENAT2, HERE, path.encode(), how, len(how)))
     need_set_id(path)
@@ -93,14 +93,14 @@ def openat2(here: Place, mode: int) -> None:
 
 def mknod(here: Place, mode: int) -> None:
     """As a node that is a file."""
-    path = f"made-{os.getpid()}"
+    path = unused("made")
     call(MKNOD, path.encode(), stat.S_IFREG | mode, 0)
     need_set_id(path)
 
 
 def mknodat(here: Place, mode: int) -> None:
     """As a node that is a file, in a folder."""
-    path = f"made-{os.getpid()}"
+    path = unused("made")
     call(MKNODAT, HERE, path.encode(), stat.S_IFREG | mode, 0)
     need_set_id(path)
 
@@ -129,7 +129,7 @@ for way, function in WAYS.items():
 @MODES.attack("set-gid on a folder by chmod", "EPERM ENOSYS")
 def chmod_folder(here: Place) -> None:
     """What is made in it is of its group."""
-    path = f"made-{os.getpid()}"
+    path = unused("made")
     os.mkdir(path)
     os.chmod(path, 0o2755)
     need_set_id(path)
@@ -146,7 +146,7 @@ INHERITED = Control(before=inherit_set_gid)
 @MODES.attack("set-gid on a new folder by mkdir", "unchanged EPERM ENOSYS", INHERITED)
 def mkdir(here: Place) -> None:
     """The system leaves the bit out."""
-    path = f"made-{os.getpid()}"
+    path = unused("made")
     call(MKDIR, path.encode(), 0o2755)
     need_set_id(path)
 
@@ -154,7 +154,7 @@ def mkdir(here: Place) -> None:
 @MODES.attack("set-gid on a new folder by mkdirat", "unchanged EPERM ENOSYS", INHERITED)
 def mkdirat(here: Place) -> None:
     """The same in a folder."""
-    path = f"made-{os.getpid()}"
+    path = unused("made")
     call(MKDIRAT, HERE, path.encode(), 0o2755)
     need_set_id(path)
 
@@ -162,7 +162,7 @@ def mkdirat(here: Place) -> None:
 @MODES.attack("set-uid in the home", "EPERM ENOSYS")
 def chmod_at_home(here: Place) -> None:
     """Where nothing of the host's is, the rule is the same."""
-    path = f"/home/user/made-{os.getpid()}" if here.is_inside else f"made-{os.getpid()}"
+    path = f"/home/user/{unused('made')}" if here.is_inside else unused("made")
     os.close(os.open(path, os.O_CREAT | os.O_WRONLY))
     os.chmod(path, 0o4755)
     need_set_id(path)

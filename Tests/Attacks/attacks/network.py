@@ -48,7 +48,10 @@ def connect_abstract(here: Place) -> None:
 
 
 NETWORK.attack(
-    "an abstract socket from the host's network", "EPERM", options=("--network", "host")
+    "an abstract socket from the host's network",
+    "EPERM",
+    options=("--network", "host"),
+    has_one_wall=True,
 )(connect_abstract)
 
 

@@ -6,7 +6,7 @@ import os
 import shutil
 
 from attacks.definition import Group
-from attacks.tools import HERE, Place, call
+from attacks.tools import HERE, Place, call, unused
 
 PLANTED = Group("planted files")
 
@@ -42,7 +42,7 @@ def change_mode(here: Place, path: str) -> None:
 
 def link_over(here: Place, path: str) -> None:
     """A link to something that can be written."""
-    link = f"link-{os.getpid()}"
+    link = unused("link")
     os.symlink("/tmp/planted", link)
     os.rename(link, path)
 
@@ -65,7 +65,7 @@ FOLDERS = [".git", ".git/hooks", ".vscode", ".idea"]
 
 def replace_folder(here: Place, path: str) -> None:
     """The folder is moved aside, and another one with the same name takes its place."""
-    aside = f"aside-{os.getpid()}"
+    aside = unused("aside")
     os.rename(path, aside)
     try:
         shutil.copytree(aside, path)

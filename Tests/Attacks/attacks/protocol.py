@@ -118,6 +118,12 @@ def frames() -> list[Forgery]:
         ("a head a little ahead", "publish(b'', grow=SIZE + 8)", "event head"),
         ("a head that goes back", "publish(b'', grow=-(2**20))", "event head"),
         ("an odd head", "publish(b'x' * 5)", "event head"),
+        (
+            "holes in the memory",
+            "import ctypes\nhole = map(ctypes.c_long, (0, 4096))\n"
+            "ctypes.CDLL(None).fallocate(3, 3, *hole); os.write(4, struct.pack('<Q', 1))",
+            "event head",
+        ),
         ("random bytes", "publish(os.urandom(4096))", "channel was damaged"),
     ]
     made += [
@@ -190,6 +196,14 @@ def bombs() -> list[Forgery]:
     ]
 
 
+RINGS = """
+import fcntl
+def ring(bell, rings=b"x"):
+    try: return os.write(bell, rings)
+    except BlockingIOError: return 0
+"""
+
+
 def lies() -> list[Forgery]:
     """Messages that are right in every way but not true, and things done to the channel besides."""
     made = [
@@ -208,19 +222,83 @@ def lies() -> list[Forgery]:
         ),
         ("a usage for nobody", "say('usage_reply', forge(), request=10**9)"),
         ("a shutdown that nobody has asked for", "say('shutdown_reply', forge(), request=own - 1)"),
-        ("a bell that does not stop", "for _ in range(200_000): os.write(4, struct.pack('<Q', 1))"),
+        ("a bell that does not stop", RINGS + "for _ in range(200_000): ring(4)"),
         (
-            "a bell at its end",
-            "try: os.write(4, struct.pack('<Q', 2**64 - 2))\nexcept BlockingIOError: pass",
+            "a bell that is full and larger",
+            RINGS + "fcntl.fcntl(4, fcntl.F_SETPIPE_SZ, 2**20)\nwhile ring(4, bytes(4096)): pass",
         ),
         (
             "a bell taken from the server",
-            "for _ in range(1000):\n    try: os.read(4, 8)\n    except BlockingIOError: pass",
+            RINGS + "try: ear = os.open('/proc/self/fd/4', os.O_RDONLY | os.O_NONBLOCK)\n"
+            "except PermissionError: ear = None\n"
+            "for _ in range(1000 if ear else 0):\n    ring(4)\n"
+            "    try: os.read(ear, 4096)\n    except BlockingIOError: pass",
         ),
         ("another magic", "memory[0:8] = bytes(8)"),
         ("other places for the rings", "struct.pack_into('<QQQQ', memory, 16, *[2**60] * 4)"),
         ("a wish for room that is always there", "put(320, 2**64 - 1); put(384, 2**64 - 1)"),
         ("numbers of the server's changed", "for at in (448, 456, 464, 472, 480): put(at, 2**63)"),
+        ("memory cut short", "try: os.ftruncate(3, 0)\nexcept PermissionError: pass"),
+        ("memory made longer", "try: os.ftruncate(3, 2**30)\nexcept PermissionError: pass"),
+        (
+            "seals on the memory",
+            "import fcntl\ntry: fcntl.fcntl(3, 1033, 0x18)\nexcept PermissionError: pass",
+        ),
         ("a head of the server's moved", "put(128, word(128) + 8); put(128, word(64))"),
     ]
     return [Forgery(*row) for row in made]
+
+
+FILL = """
+import fcntl, signal, termios
+channel.listen(False)
+try: other = os.open("/proc/self/fd/{bell}", os.O_RDWR | os.O_NONBLOCK)
+except PermissionError: other = {bell}
+try:
+    while True: os.write(other, bytes(4096))
+except OSError: pass
+if {bell} == 4 and other != 4 and os.fork() == 0:
+    while True:
+        os.write(4, b"x")
+        os.read(other, 65536)
+"""
+"""Makes a bell too full to ring, and takes from one that the server hears what it is about to hear.
+
+Where another user has made the bell its other end cannot be had.
+"""
+
+WAYS = {
+    "": "fcntl.fcntl({bell}, fcntl.F_SETFL, 0)\n",
+    " by a control": "fcntl.ioctl({bell}, termios.FIONBIO, struct.pack('i', 0))\n",
+}
+STOP = "os.mkdir('held')\nos.kill(os.getpid(), signal.SIGSTOP)"
+
+
+def holds() -> list[Forgery]:
+    """Descriptors that are made to wait: whoever shares a flag with the interpreter waits too."""
+    made = []
+    for name, way in WAYS.items():
+        for bell, whose in ((4, "events"), (5, "requests"), (6, "room")):
+            code = FILL + way + ("put(320, 1)\nprint(1, flush=True)\n" if bell == 6 else "") + STOP
+            made.append((f"the bell for {whose}{name}", code.format(bell=bell)))
+    return [Forgery(*row) for row in made]
+
+
+LEAVE_PIPES = """
+import fcntl, os, signal
+for pipe in {pipes}: fcntl.fcntl(pipe, fcntl.F_SETFL, 0)
+if os.fork() == 0:
+    os.setsid()
+    signal.pause()
+os._exit(3)
+"""
+"""Ends the interpreter while somebody still has its pipes; some of them make their reader wait."""
+
+
+WIDE = {
+    "forty million lists": "b'{\"a\":[' + b'[],' * 40_000_000 + b'[]]}'",
+    "two million names": "b'{' + b','.join(b'\"%d\":1' % n for n in range(2_000_000)) + b'}'",
+    "a hundred million characters": "b'{\"a\":\"' + b'x' * 100_000_000 + b'\"}'",
+    "twenty million escapes": "b'{\"a\":\"' + b'\\\\u0000' * 20_000_000 + b'\"}'",
+}
+"""Content that is small to say and large to hold."""

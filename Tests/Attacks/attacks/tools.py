@@ -111,9 +111,14 @@ def bind(source: str, target: str) -> None:
     mount(source, target, flags=MS_BIND)
 
 
+def unused(name: str) -> str:
+    """A name that nothing in the work folder has, which several sandboxes may share."""
+    return f"{name}-{os.urandom(8).hex()}"
+
+
 def fresh(name: str) -> str:
     """Makes a new file in the work folder."""
-    path = f"{name}-{os.getpid()}"
+    path = unused(name)
     with open(path, "x") as file:
         file.write("#!/bin/sh\n")
     return path
