@@ -97,6 +97,8 @@ final class Segment {
     }
 
     /// The record at `offset` and the offset after it; nil at the end or at a torn record.
+    // Inlined where the payload is not looked at, Swift 6.3 frees the array before it copies into it.
+    @inline(never)
     func record(at offset: Int, checked: Bool) -> (record: JournalRecord, next: Int)? {
         guard offset >= Segment.headerSize, count - offset >= JournalRecord.headerSize else { return nil }
         let base = mapping.base + offset
