@@ -96,9 +96,7 @@ public final class Journal {
             return JournalCursor(sequence: sequence, segment: 0, offset: Segment.headerSize)
         }
         var cursor = JournalCursor(sequence: sequence, segment: segment.index, offset: Segment.headerSize)
-        while let (record, next) = segment.record(at: cursor.offset, checked: false), record.sequence <= sequence {
-            cursor.offset = next
-        }
+        while let (found, next) = segment.sequence(at: cursor.offset), found <= sequence { cursor.offset = next }
         return cursor
     }
 

@@ -96,18 +96,31 @@ final class Segment {
         end += Segment.size(payload: record.payload.count)
     }
 
-    /// The record at `offset` and the offset after it; nil at the end or at a torn record.
-    // Inlined where the payload is not looked at, Swift 6.3 frees the array before it copies into it.
-    @inline(never)
-    func record(at offset: Int, checked: Bool) -> (record: JournalRecord, next: Int)? {
+    /// What a record at `offset` begins with, and the length of its payload; nil where no record is.
+    private func beginning(at offset: Int) -> (word: UInt64, length: Int)? {
         guard offset >= Segment.headerSize, count - offset >= JournalRecord.headerSize else { return nil }
-        let base = mapping.base + offset
-        let word = clinux_load_acquire(base)
+        let word = clinux_load_acquire(mapping.base + offset)
         let length = Int(word & 0xffff_ffff) - 1
         guard length >= 0, length <= JournalRecord.maximumPayload, Segment.size(payload: length) <= count - offset
         else {
             return nil
         }
+        return (word, length)
+    }
+
+    /// The sequence number of the record at `offset` and the offset after it, without a look at the payload.
+    func sequence(at offset: Int) -> (sequence: UInt64, next: Int)? {
+        guard let (_, length) = beginning(at: offset) else { return nil }
+        let sequence = (mapping.base + offset).load(fromByteOffset: 8, as: UInt64.self)
+        return (sequence, offset + Segment.size(payload: length))
+    }
+
+    /// The record at `offset` and the offset after it; nil at the end or at a torn record.
+    // Inlined where the payload is not looked at, Swift 6.3 frees the array before it copies into it.
+    @inline(never)
+    func record(at offset: Int, checked: Bool) -> (record: JournalRecord, next: Int)? {
+        guard let (word, length) = beginning(at: offset) else { return nil }
+        let base = mapping.base + offset
         let bytes = UnsafeRawBufferPointer(start: base + 8, count: 40 + length)
         if checked, CRC32C.checksum(bytes) != UInt32(word >> 32) { return nil }
         let record = JournalRecord(

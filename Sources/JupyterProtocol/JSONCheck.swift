@@ -46,10 +46,7 @@ public struct JSONCheck {
     ///
     /// - Parameter matched: how many names of the path have led here; nil when the value is beside it.
     private mutating func skip(depth: Int, matched: Int?) throws(JSONError) {
-        let start = try scanner.start(depth: depth)
-        // What came before under the same name does not count any more.
-        if matched == path.count { found = nil }
-        switch start {
+        switch try scanner.start(depth: depth) {
         case .object: try skipObject(depth: depth, matched: matched)
         case .array:
             guard scanner.open(closing: UInt8(ascii: "]")) else { return }
@@ -70,6 +67,7 @@ public struct JSONCheck {
             let name = try scanner.name()
             var inner: Int?
             if let matched, matched < path.count, JSONParser.string(name, in: scanner.bytes) == path[matched] {
+                // What came before under the same name does not count any more.
                 found = nil
                 inner = matched + 1
             }

@@ -1,4 +1,3 @@
-import CLinux
 import Glibc
 import InterpreterChannel
 import KeeperWire
@@ -69,13 +68,10 @@ final class KernelDescriptors {
     }
 
     private static func pipe() throws(SystemError) -> (read: OwnedDescriptorBox, write: OwnedDescriptorBox) {
-        var ends: [Int32] = [-1, -1]
-        try SystemError.check("pipe", clinux_pipe(&ends))
-        let read = OwnedDescriptor(adopting: ends[0])
-        let write = OwnedDescriptor(adopting: ends[1])
-        try read.setNonBlocking(true)
+        let (read, write) = try Pipe.make()
+        try read.descriptor.setNonBlocking(true)
         // Who opens /dev/stdout inside opens the pipe anew, as a user that is not the one who made it.
-        try SystemError.checkErrno("fchmod", fchmod(write.number, 0o666))
-        return (OwnedDescriptorBox(read), OwnedDescriptorBox(write))
+        try SystemError.checkErrno("fchmod", fchmod(write.descriptor.number, 0o666))
+        return (read, write)
     }
 }

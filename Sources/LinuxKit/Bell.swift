@@ -18,15 +18,12 @@ public struct Bell: ~Copyable, Sendable {
 
     /// Makes a new, silent bell and the button that rings it. Neither end ever blocks.
     public static func make() throws(SystemError) -> (bell: OwnedDescriptorBox, button: OwnedDescriptorBox) {
-        var ends: [Int32] = [-1, -1]
-        try SystemError.check("pipe", clinux_pipe(&ends))
-        let bell = OwnedDescriptor(adopting: ends[0])
-        let button = OwnedDescriptor(adopting: ends[1])
-        try bell.setNonBlocking(true)
-        try button.setNonBlocking(true)
+        let (bell, button) = try Pipe.make()
+        try bell.descriptor.setNonBlocking(true)
+        try button.descriptor.setNonBlocking(true)
         // A user's pipes may hold so many pages in all (pipe(7)); a bell needs one.
-        try SystemError.check("fcntl(F_SETPIPE_SZ)", clinux_set_pipe_size(button.number, Int32(capacity)))
-        return (OwnedDescriptorBox(bell), OwnedDescriptorBox(button))
+        try SystemError.check("fcntl(F_SETPIPE_SZ)", clinux_set_pipe_size(button.descriptor.number, Int32(capacity)))
+        return (bell, button)
     }
 
     /// Silences the bell. Returns whether it had rung.

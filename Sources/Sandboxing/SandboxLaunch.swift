@@ -14,8 +14,8 @@ final class SandboxLaunch {
     private var process: ProcessHandle?
     private var lifeline: MessageSocket?
     private var childLifeline: MessageSocket?
-    private var gate: OwnedDescriptor?
-    private var report: OwnedDescriptor?
+    private var gate: OwnedDescriptorBox?
+    private var report: OwnedDescriptorBox?
 
     var isChild: Bool { pid == 0 }
 
@@ -23,25 +23,19 @@ final class SandboxLaunch {
         var pair = try MessageSocket.pair()
         let ours = pair.take()
         let theirs = pair.take()
-        var gateEnds: [Int32] = [-1, -1]
-        try SystemError.check("pipe", clinux_pipe(&gateEnds))
-        let gateRead = OwnedDescriptor(adopting: gateEnds[0])
-        let gateWrite = OwnedDescriptor(adopting: gateEnds[1])
-        var reportEnds: [Int32] = [-1, -1]
-        try SystemError.check("pipe", clinux_pipe(&reportEnds))
-        let reportRead = OwnedDescriptor(adopting: reportEnds[0])
-        let reportWrite = OwnedDescriptor(adopting: reportEnds[1])
+        let gateEnds = try Pipe.make()
+        let reportEnds = try Pipe.make()
         var pidfd: Int32 = -1
         pid = try SystemError.check("clone3", clinux_clone(namespaces, -1, &pidfd))
         if pid == 0 {
             childLifeline = consume theirs
-            gate = consume gateRead
-            report = consume reportWrite
+            gate = gateEnds.read
+            report = reportEnds.write
         } else {
             process = ProcessHandle(adopting: OwnedDescriptor(adopting: pidfd))
             lifeline = consume ours
-            gate = consume gateWrite
-            report = consume reportRead
+            gate = gateEnds.write
+            report = reportEnds.read
         }
     }
 
@@ -49,7 +43,7 @@ final class SandboxLaunch {
     func runChild(_ build: () throws(SandboxError) -> Void, exec: () -> Void) -> Never {
         var go: UInt8 = 0
         // The parent writes once the user table stands; its death closes the pipe.
-        guard let number = gate?.number, read(number, &go, 1) == 1 else { _exit(0) }
+        guard let number = gate?.descriptor.number, read(number, &go, 1) == 1 else { _exit(0) }
         do {
             try build()
         } catch {
@@ -61,7 +55,7 @@ final class SandboxLaunch {
 
     /// Executes PID 1's program with the lifeline at its number and nothing else open but the report.
     func exec(program: Int32, name: String) {
-        guard let raw = childLifeline?.descriptor.number, let reportNumber = report?.number else { return }
+        guard let raw = childLifeline?.descriptor.number, let reportNumber = report?.descriptor.number else { return }
         // Above the numbers that are assigned next, so that no dup2 overwrites one that is still needed.
         let lifelineCopy = clinux_duplicate(raw, 64)
         let programCopy = clinux_duplicate(program, 64)
@@ -69,7 +63,7 @@ final class SandboxLaunch {
         let null = open("/dev/null", O_RDWR | O_CLOEXEC)
         for target: Int32 in 0...2 { dup2(null, target) }
         dup2(lifelineCopy, SandboxLaunch.lifelineNumber)
-        report = OwnedDescriptor(adopting: reportCopy)
+        report = OwnedDescriptorBox(OwnedDescriptor(adopting: reportCopy))
         _ = clinux_close_range(UInt32(SandboxLaunch.lifelineNumber) + 1, UInt32.max, true)
         var arguments: [UnsafeMutablePointer<CChar>?] = [strdup(name), nil]
         var environment: [UnsafeMutablePointer<CChar>?] = [nil]
@@ -80,9 +74,9 @@ final class SandboxLaunch {
     /// Lets the child go on, and waits until it is PID 1's program. Returns its report when it failed.
     func release() -> String? {
         var go: UInt8 = 1
-        if let number = gate?.number { _ = write(number, &go, 1) }
+        if let number = gate?.descriptor.number { _ = write(number, &go, 1) }
         gate = nil
-        guard let number = report?.number else { return nil }
+        guard let number = report?.descriptor.number else { return nil }
         var text: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 2048)
         while true {
@@ -113,7 +107,7 @@ final class SandboxLaunch {
 
     private func fail(_ text: String) -> Never {
         let bytes = Array(text.utf8)
-        if let number = report?.number { _ = write(number, bytes, bytes.count) }
+        if let number = report?.descriptor.number { _ = write(number, bytes, bytes.count) }
         _exit(1)
     }
 }
