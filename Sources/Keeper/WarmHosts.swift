@@ -77,16 +77,16 @@ final class WarmHosts {
         hosts[profile] = nil
         for watch in [host.watch, host.processWatch].compactMap({ $0 }) { loop.forget(watch) }
         try? host.process.send(signal: SIGKILL)
-        host.failAll(SandboxError(code: "interpreter_unusable", reason))
         if let seat = host.giveUpSeat() { groups.discard(seat) }
-        reap(host)
+        reap(host, reason)
     }
 
-    private func reap(_ host: WarmHost) {
-        guard (try? host.process.collect()) != nil else {
-            loop.after(.milliseconds(5)) { [unowned self] in reap(host) }
+    private func reap(_ host: WarmHost, _ reason: String) {
+        guard let status = try? host.process.collect() else {
+            loop.after(.milliseconds(5)) { [unowned self] in reap(host, reason) }
             return
         }
         pids.removeAll { $0 == host.pid }
+        host.failAll(SandboxError(code: "interpreter_unusable", "\(reason) (\(status))"))
     }
 }
