@@ -242,7 +242,8 @@ final class Keeper {
         defer { close(null) }
         let interpreter = [null] + kernel.interpreterNumbers
         // Whoever is forked by a host that sits in the groups is in them already.
-        let groups = kernel.sandbox.isHostSeated && host != nil ? [] : kernel.sandbox.groups.joinDescriptors
+        let isSeated = kernel.sandbox.isHostSeated && host != nil
+        let groups = isSeated ? [] : kernel.sandbox.groups.joinDescriptors
         kernel.sandbox.isHostSeated = false
         guard let host else {
             guard case .exec(let path, let arguments) = kernel.order.interpreter.door else { return }
@@ -261,7 +262,7 @@ final class Keeper {
         let copies = ([sandbox.process.descriptor.number] + interpreter + [filter.file] + groups)
             .map { clinux_duplicate($0, 0) }
         host.fork(
-            WarmHost.Job(entry: entry, descriptors: copies) { [unowned self, weak kernel] outcome in
+            WarmHost.Job(entry: entry, descriptors: copies, isSeated: isSeated) { [unowned self, weak kernel] outcome in
                 for copy in copies { close(copy) }
                 guard let kernel else { return }
                 switch outcome {

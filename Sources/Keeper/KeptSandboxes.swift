@@ -37,7 +37,8 @@ final class KeptSandboxes {
         let name = order.sandboxName.isEmpty ? order.kernel : order.sandboxName
         if let existing = sandboxes[name] {
             guard !existing.isEnding, existing.exit == nil else {
-                throw SandboxError(code: "sandbox_ending", "The sandbox \(name) is ending; try again in a second.")
+                throw SandboxError(
+                    code: RefusalCode.sandboxEnding, "The sandbox \(name) is ending; try again in a second.")
             }
             return existing
         }

@@ -10,6 +10,8 @@ final class WarmHost {
     struct Job {
         let entry: EntrySpec
         let descriptors: [Int32]
+        /// Whether it is for the sandbox whose groups the host sits in.
+        let isSeated: Bool
         let done: (Result<Int32, SandboxError>) -> Void
     }
 
@@ -21,6 +23,12 @@ final class WarmHost {
     /// The groups that it sits in, which the next sandbox gets.
     private var seat: CgroupTree?
     private var isSeated = false
+    /// Whether the groups that it sits in are a sandbox's by now.
+    private var isGuest = false
+    /// Groups of no sandbox's.
+    private var home: CgroupTree?
+    /// Makes groups for itself, if there can be any.
+    var makeHome: (() -> CgroupTree?)?
     /// Called when it is ready and sits nowhere.
     var onUnseated: (() -> Void)?
     private var isReady = false
@@ -52,15 +60,29 @@ final class WarmHost {
     func takeSeat() -> CgroupTree? {
         guard isSeated, running == nil, waiting.isEmpty else { return nil }
         isSeated = false
+        isGuest = true
         return seat.take()
     }
 
-    /// Gives up the groups that it sits in, for good.
-    func giveUpSeat() -> CgroupTree? { seat.take() }
+    /// Gives up its groups, for good.
+    func giveUpGroups() -> [CgroupTree] { [seat.take(), home.take()].compactMap { $0 } }
 
     /// Sends it to wait in groups.
     func sit(in groups: CgroupTree) {
         seat = groups
+        move(to: groups)
+    }
+
+    /// Leaves a sandbox's groups before it forks for another one: what it takes would count there, and the sandbox's
+    /// limit of memory would kill it (it did: the kernel picks the largest process, which a host is once the sandbox's
+    /// own is dying).
+    private func goHome() {
+        if home == nil { home = makeHome?() }
+        if let home { move(to: home) }
+    }
+
+    private func move(to groups: CgroupTree) {
+        isGuest = false
         do {
             try socket.send(HostMessage.sit.encoded, descriptors: groups.joinDescriptors)
         } catch {
@@ -112,9 +134,12 @@ final class WarmHost {
         guard isReady, running == nil, !waiting.isEmpty else { return }
         let job = waiting.removeFirst()
         running = job
+        if isGuest, !job.isSeated { goHome() }
         do {
             try socket.send(HostMessage.fork(job.entry).encoded, descriptors: job.descriptors)
         } catch {
+            // It has ended, which is about to be noticed: then everything that waits is told.
+            if error.errno == EPIPE || error.errno == ECONNRESET { return }
             running = nil
             job.done(.failure(SandboxError(making: "interpreter", error)))
         }

@@ -25,7 +25,7 @@ final class WarmHosts {
         for host in hosts.values {
             try? host.process.send(signal: SIGKILL)
             while (try? host.process.collect()) == nil { usleep(1000) }
-            host.giveUpSeat()?.remove()
+            for tree in host.giveUpGroups() { tree.remove() }
         }
         hosts = [:]
     }
@@ -38,11 +38,9 @@ final class WarmHosts {
         do throws(SystemError) {
             host = try WarmHost(profile: profile)
             host.onUnseated = { [unowned self, unowned host] in
-                guard groups.areAvailable else { return }
-                let tree = groups.make()
-                // In half of the groups it would bring into the next sandbox what belongs to another.
-                if tree.isComplete { host.sit(in: tree) } else { groups.discard(tree) }
+                if let tree = completeGroups() { host.sit(in: tree) }
             }
+            host.makeHome = { [unowned self] in completeGroups() }
             host.watch = try loop.watch(host.socket.descriptor.number) { [unowned self, unowned host] _ in
                 read(host, profile)
             }
@@ -55,6 +53,15 @@ final class WarmHosts {
         hosts[profile] = host
         pids.append(host.pid)
         return host
+    }
+
+    /// New groups in every hierarchy: in half of them a host would bring into the next sandbox what belongs to another.
+    private func completeGroups() -> CgroupTree? {
+        guard groups.areAvailable else { return nil }
+        let tree = groups.make()
+        if tree.isComplete { return tree }
+        groups.discard(tree)
+        return nil
     }
 
     private func read(_ host: WarmHost, _ profile: InterpreterSpec.HostProfile) {
@@ -77,7 +84,7 @@ final class WarmHosts {
         hosts[profile] = nil
         for watch in [host.watch, host.processWatch].compactMap({ $0 }) { loop.forget(watch) }
         try? host.process.send(signal: SIGKILL)
-        if let seat = host.giveUpSeat() { groups.discard(seat) }
+        for tree in host.giveUpGroups() { groups.discard(tree) }
         reap(host, reason)
     }
 
@@ -87,6 +94,6 @@ final class WarmHosts {
             return
         }
         pids.removeAll { $0 == host.pid }
-        host.failAll(SandboxError(code: "interpreter_unusable", "\(reason) (\(status))"))
+        host.failAll(SandboxError(code: RefusalCode.hostEnded, "\(reason) (\(status))"))
     }
 }

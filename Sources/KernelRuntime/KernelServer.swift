@@ -82,13 +82,12 @@ public final class KernelServer {
         isDurable = order.orphanSeconds > 0
         self.loop = loop
         self.keeper = keeper
-        descriptors = try KernelDescriptors()
-        let answer = try keeper.start(order, descriptors: descriptors.numbers)
-        descriptors.releaseWriteEnds()
-        limitsInForce = answer.facts.limits + limits.inForce
-        controlGroups = answer.facts.groups
-        accounts = CellAccounts(Meter(answer.facts, ledger: ledger, loop: loop))
-        interpreterPID = answer.facts.pid
+        let start = try KernelStart(order, keeper)
+        descriptors = start.descriptors
+        limitsInForce = start.facts.limits + limits.inForce
+        controlGroups = start.facts.groups
+        accounts = CellAccounts(Meter(start.facts, ledger: ledger, loop: loop))
+        interpreterPID = start.facts.pid
         channel = try descriptors.channel(lastFrame: 0)
         mkdir("\(place.state)/kernels", 0o700)
         journal = try Journal.create(in: place.directory)

@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from jupyter_client.manager import KernelManager
 from conftest import StartKernel
 from peers.husk import SEED, Husk
 from peers.kernel import Kernel
-from peers.processes import descendants, keeper_of, place_of
+from peers.processes import descendants, keeper_of, namespace, place_of, program
 from peers.traces import Traces
 from peers.waiting import wait_until
 
@@ -106,16 +107,35 @@ def test_sandbox_ends_when_the_warm_host_is_lost(start_kernel: StartKernel, husk
     """Whatever a killed host had forked, every sandbox ends."""
     kernels = [start_kernel() for _ in range(3)]
     places = [place_of(kernel.client()) for kernel in kernels]
-    keeper = keeper_of(husk.state)
-    assert keeper is not None
-    hosts = [
-        pid for pid in descendants(keeper) if "husk-host" in os.readlink(f"/proc/{pid.pid}/exe")
-    ]
-    for host in hosts:
+    for host in warm_hosts(husk):
         host.kill()
     for kernel in kernels:
         kernel.stop()
     wait_until(lambda: not any(place.processes for place in places), 5, "end of the sandboxes")
+
+
+def test_kernels_start_although_warm_hosts_are_lost(start_kernel: StartKernel, husk: Husk) -> None:
+    """Who waits for a host that dies gets the next one."""
+    start_kernel().client().run_ok("pass")
+    with ThreadPoolExecutor(8) as pool:
+        starts = [pool.submit(start_kernel) for _ in range(8)]
+        for _ in range(2):
+            wait_until(lambda: warm_hosts(husk), 10, "a warm host")
+            for host in warm_hosts(husk):
+                host.kill()
+        for kernel in [start.result() for start in starts]:
+            assert kernel.client().run_ok("print(6 * 7)").stdout == "42\n"
+
+
+def warm_hosts(husk: Husk) -> list[psutil.Process]:
+    """What interpreters are forked from: children of the keeper in its own namespaces."""
+    keeper = keeper_of(husk.state)
+    assert keeper is not None
+    return [
+        child
+        for child in psutil.Process(keeper).children()
+        if namespace(child.pid) == namespace(keeper) and "husk-host" in program(child.pid)
+    ]
 
 
 # ---- Clients

@@ -40,6 +40,14 @@ def descendants(pid: int) -> list[psutil.Process]:
         return []
 
 
+def program(pid: int) -> str:
+    """Path of the file that a process executes; empty when it has ended."""
+    try:
+        return os.readlink(f"/proc/{pid}/exe")
+    except OSError:
+        return ""
+
+
 def namespace(pid: int | str) -> str:
     """Name of a process's pid namespace, such as `pid:[4026531836]`; empty when it has ended."""
     try:

@@ -1,0 +1,7 @@
+/// Codes of the keeper's refusals that a server acts on; the others are for the user.
+public enum RefusalCode {
+    /// The warm host that was to fork the interpreter has ended. Nothing is left of the start, and another host can do it.
+    public static let hostEnded = "interpreter_host_ended"
+    /// The sandbox's last kernel has just ended, and what was in it is not gone yet.
+    public static let sandboxEnding = "sandbox_ending"
+}
