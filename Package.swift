@@ -65,6 +65,7 @@ let package = Package(
         .target(name: "HistoryStore", dependencies: ["JupyterProtocol", "SQLiteDatabase"], swiftSettings: strict),
         .target(name: "UsageLedger", dependencies: ["JupyterProtocol", "SQLiteDatabase"], swiftSettings: strict),
         .target(name: "NotebookFormat", dependencies: ["JupyterProtocol"], swiftSettings: strict),
+        .target(name: "KernelWebSocket", dependencies: ["JupyterProtocol"], swiftSettings: strict),
         .target(name: "ZeroMQ", dependencies: ["CZeroMQ", "LinuxKit"], swiftSettings: strict),
         .target(name: "KeeperWire", dependencies: ["LinuxKit"], swiftSettings: strict),
 
@@ -123,8 +124,13 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "UsageLedgerTests", dependencies: ["JupyterProtocol", "UsageLedger"], swiftSettings: strict),
         .testTarget(
-            name: "FuzzTests", dependencies: ["InterpreterChannel", "JupyterProtocol", "KeeperWire", "NotebookFormat"],
+            name: "FuzzTests",
+            dependencies: [
+                "InterpreterChannel", "JupyterProtocol", "KeeperWire", "KernelWebSocket", "NotebookFormat",
+            ],
             exclude: ["Corpus"], swiftSettings: strict),
+        .testTarget(
+            name: "KernelWebSocketTests", dependencies: ["JupyterProtocol", "KernelWebSocket"], swiftSettings: strict),
         .testTarget(name: "KeeperTests", dependencies: ["Keeper"], swiftSettings: strict),
         .testTarget(
             name: "NotebookFormatTests", dependencies: ["JupyterProtocol", "NotebookFormat"], swiftSettings: strict),

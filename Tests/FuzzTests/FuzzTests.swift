@@ -1,6 +1,7 @@
 import InterpreterChannel
 import JupyterProtocol
 import KeeperWire
+import KernelWebSocket
 import NotebookFormat
 import Testing
 
@@ -94,6 +95,42 @@ import Testing
             #expect(again == request)
             _ = try? KeeperReply(decoding: bytes)
             _ = try? HostMessage(decoding: bytes)
+        }
+    }
+
+    @Test("Messages of a kernel's WebSocket", arguments: [KernelFraming.legacy, .version1])
+    func kernelWebSocket(_ framing: KernelFraming) throws {
+        var accepted = 0
+        let parser = framing == .legacy ? "kernel-websocket-legacy" : "kernel-websocket-v1"
+        try feed(parser, seed: 8) { bytes in
+            var payloads = [WebSocketPayload.binary(bytes)]
+            if framing == .legacy { payloads.append(.text(bytes)) }
+            for payload in payloads {
+                guard let message = try? framing.decode(payload) else { continue }
+                accepted += 1
+                #expect(message.message.buffers.reduce(0) { $0 + $1.count } < bytes.count)
+                let again = try framing.decode(try framing.encode(message))
+                #expect(again == message)
+            }
+        }
+        #expect(accepted > 20)
+    }
+
+    @Test("The place in the journal in anybody's metadata") func metadata() throws {
+        let header = MessageHeader(id: "1", session: "", username: "", date: "", type: "t")
+        try feed("metadata", seed: 9) { bytes in
+            let message = KernelWebSocketMessage(
+                channel: .shell,
+                message: WireMessage(identities: [], header: header, metadata: bytes, content: Array("{}".utf8)))
+            guard let payload = try? KernelFraming.version1.encode(message, sequence: 7),
+                var before = try? JSONValue(parsing: bytes)
+            else { return }
+            let marked = try JSONValue(parsing: try KernelFraming.version1.decode(payload).message.metadata)
+            #expect(marked["husk"]?["seq"] == 7)
+            var rest = marked
+            rest["husk"] = nil
+            before["husk"] = nil
+            #expect(rest == before)
         }
     }
 

@@ -69,6 +69,17 @@ struct JSONTests {
         #expect(try JSONCheck.isObject(Array("{\"a\":[\(digits),1e999]}".utf8)))
     }
 
+    @Test("Members are given as they stand, the last of equal names")
+    func members() throws {
+        let bytes = Array(#" {"a": [1.50 , {}],"b":{"c":"}"},"\u0061":2e0,"d":null} "#.utf8)
+        let found = try #require(try JSONMembers.values(of: ["a", "b", "x"], in: bytes))
+        #expect(found.mapValues { String(decoding: $0, as: UTF8.self) } == ["a": "2e0", "b": #"{"c":"}"}"#])
+        #expect(found["b"].map { bytes[$0.indices] } == found["b"])
+        #expect(try JSONMembers.values(of: [], in: Array("[]".utf8)) == nil)
+        #expect(throws: JSONError.self) { try JSONMembers.values(of: [], in: Array(#"{"a":1}x"#.utf8)) }
+        #expect(throws: JSONError.self) { try JSONMembers.values(of: [], in: Array(#"{"a":[1}"#.utf8)) }
+    }
+
     @Test(
         "Dates",
         arguments: [
