@@ -66,6 +66,7 @@ let package = Package(
         .target(name: "UsageLedger", dependencies: ["JupyterProtocol", "SQLiteDatabase"], swiftSettings: strict),
         .target(name: "NotebookFormat", dependencies: ["JupyterProtocol"], swiftSettings: strict),
         .target(name: "JupyterServerAPI", dependencies: ["JupyterProtocol"], swiftSettings: strict),
+        .target(name: "AccessRules", dependencies: ["JupyterProtocol", "JupyterServerAPI"], swiftSettings: strict),
         .target(name: "KernelWebSocket", dependencies: ["JupyterProtocol"], swiftSettings: strict),
         .target(name: "ZeroMQ", dependencies: ["CZeroMQ", "LinuxKit"], swiftSettings: strict),
         .target(name: "KeeperWire", dependencies: ["LinuxKit"], swiftSettings: strict),
@@ -132,6 +133,8 @@ let package = Package(
             exclude: ["Corpus"], swiftSettings: strict),
         .testTarget(
             name: "JupyterServerAPITests", dependencies: ["JupyterProtocol", "JupyterServerAPI"], swiftSettings: strict),
+        .testTarget(
+            name: "AccessRulesTests", dependencies: ["AccessRules", "JupyterServerAPI"], swiftSettings: strict),
         .testTarget(
             name: "KernelWebSocketTests", dependencies: ["JupyterProtocol", "KernelWebSocket"], swiftSettings: strict),
         .testTarget(name: "KeeperTests", dependencies: ["Keeper"], swiftSettings: strict),
