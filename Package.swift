@@ -67,6 +67,7 @@ let package = Package(
         .target(name: "NotebookFormat", dependencies: ["JupyterProtocol"], swiftSettings: strict),
         .target(name: "JupyterServerAPI", dependencies: ["JupyterProtocol"], swiftSettings: strict),
         .target(name: "AccessRules", dependencies: ["JupyterProtocol", "JupyterServerAPI"], swiftSettings: strict),
+        .target(name: "SessionRegister", dependencies: ["JupyterServerAPI"], swiftSettings: strict),
         .target(name: "KernelWebSocket", dependencies: ["JupyterProtocol"], swiftSettings: strict),
         .target(name: "ZeroMQ", dependencies: ["CZeroMQ", "LinuxKit"], swiftSettings: strict),
         .target(name: "KeeperWire", dependencies: ["LinuxKit"], swiftSettings: strict),
@@ -135,6 +136,8 @@ let package = Package(
             name: "JupyterServerAPITests", dependencies: ["JupyterProtocol", "JupyterServerAPI"], swiftSettings: strict),
         .testTarget(
             name: "AccessRulesTests", dependencies: ["AccessRules", "JupyterServerAPI"], swiftSettings: strict),
+        .testTarget(
+            name: "SessionRegisterTests", dependencies: ["JupyterServerAPI", "SessionRegister"], swiftSettings: strict),
         .testTarget(
             name: "KernelWebSocketTests", dependencies: ["JupyterProtocol", "KernelWebSocket"], swiftSettings: strict),
         .testTarget(name: "KeeperTests", dependencies: ["Keeper"], swiftSettings: strict),
