@@ -21,7 +21,17 @@ let gnu: [CSetting] = [.define("_GNU_SOURCE")]
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let collections = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let nio: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+    .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOWebSocket", package: "swift-nio"),
+    .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+    .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
+]
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 
 let package = Package(
@@ -39,6 +49,12 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),
+        // Without traits: no configuration of its own, and no whole Foundation.
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: []),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
         // System libraries and C. CLinux is the only place for system calls that Swift cannot see.
@@ -95,7 +111,15 @@ let package = Package(
                 "SQLiteDatabase", "UsageLedger", "ZeroMQ", collections, logging, system,
             ],
             swiftSettings: strict),
+        .target(
+            name: "KernelHosting",
+            dependencies: [
+                "JupyterProtocol", "KeeperWire", "KernelRuntime", "LinuxKit", "SQLiteDatabase", collections,
+            ], swiftSettings: strict),
         .target(name: "Replay", dependencies: ["JupyterProtocol", "NotebookFormat"], swiftSettings: strict),
+        // What knows of HTTP and nothing of kernels.
+        .target(
+            name: "WebServing", dependencies: [hummingbirdCore, httpTypes, logging] + nio, swiftSettings: strict),
         .target(
             name: "Command",
             dependencies: [

@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -161,6 +162,8 @@ int clinux_peer_credentials(int socket, int *pid, unsigned *uid) {
 }
 
 // MARK: Waiting
+
+int clinux_eventfd(void) { return result(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
 
 int clinux_epoll_create(void) { return result(epoll_create1(EPOLL_CLOEXEC)); }
 

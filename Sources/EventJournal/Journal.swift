@@ -21,6 +21,8 @@ public final class Journal {
 
     /// The sequence of the last record, 0 for none.
     public private(set) var lastSequence: UInt64 = 0
+    /// When this process last wrote, in microseconds since 1970; 0 when it has not.
+    public private(set) var lastTime: Int64 = 0
 
     private let directory: String
     private let limits: Limits
@@ -83,9 +85,10 @@ public final class Journal {
         precondition(payload.count <= JournalRecord.maximumPayload, "a record of \(payload.count) bytes")
         if segments.last?.hasRoom(payload: payload.count) != true { try addSegment(size: limits.segment) }
         lastSequence += 1
+        lastTime = Journal.now()
         segments.last?.append(
             JournalRecord(
-                sequence: lastSequence, time: Journal.now(), kind: kind, flags: flags, frame: frame, request: request,
+                sequence: lastSequence, time: lastTime, kind: kind, flags: flags, frame: frame, request: request,
                 payload: payload))
         return lastSequence
     }
@@ -179,7 +182,7 @@ public final class Journal {
         Directory.entries(directory).filter { $0.hasSuffix(".journal") }
     }
 
-    private static func now() -> Int64 {
+    static func now() -> Int64 {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
         return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000

@@ -34,6 +34,11 @@ public struct JournalRecord: Hashable, Sendable {
     public var request: UInt64
     /// The bytes.
     public var payload: [UInt8]
+
+    /// A record without content at a place in the journal, for what is said about the place.
+    public static func mark(_ sequence: UInt64) -> JournalRecord {
+        JournalRecord(sequence: sequence, time: Journal.now(), kind: 0, flags: 0, frame: 0, request: 0, payload: [])
+    }
 }
 
 /// What a cursor finds.

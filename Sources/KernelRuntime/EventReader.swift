@@ -9,19 +9,24 @@ struct EventReader {
         case broadcast(type: String, content: [UInt8], metadata: [UInt8], buffers: [[UInt8]])
         case reply(ChannelMessage)
         case question(ChannelMessage)
+        /// So many records had been dropped when the reader came to them.
+        case truncated(UInt64)
     }
 
     private let journal: Journal
     private(set) var cursor: JournalCursor
     private var frames = MessageAssembler()
     private var entry = EntryAssembler()
+    /// The last record that was read.
+    private var known: UInt64
     /// What cells have used whose replies are about to come.
     private var usage: [UInt64: [UInt8]] = [:]
 
     /// Reads what follows a sequence number.
     init(_ journal: Journal, after sequence: UInt64) {
         self.journal = journal
-        cursor = journal.cursor(after: min(sequence, journal.lastSequence))
+        known = min(sequence, journal.lastSequence)
+        cursor = journal.cursor(after: known)
     }
 
     /// Whether a new reader that starts here misses no part of a message.
@@ -35,11 +40,17 @@ struct EventReader {
         while true {
             switch journal.next(&cursor) {
             case .end: return nil
-            case .truncated:
+            case .truncated(let oldest):
                 // What was dropped may have been the middle of a message.
                 frames = MessageAssembler()
                 entry = EntryAssembler()
-            case .record(let record): if let event = take(record) { return (event, record) }
+                defer { known = oldest - 1 }
+                // The first records of all are of interest to nobody who starts later.
+                guard oldest - 1 > known else { continue }
+                return (.truncated(oldest - 1 - known), JournalRecord.mark(oldest - 1))
+            case .record(let record):
+                known = record.sequence
+                if let event = take(record) { return (event, record) }
             }
         }
     }

@@ -14,3 +14,8 @@ public protocol KernelFront: AnyObject {
     /// Takes in what clients have sent. Returns whether there was anything.
     func receive() -> Bool
 }
+
+extension KernelFront {
+    /// Nothing comes in by itself: clients call the kernel.
+    public func receive() -> Bool { false }
+}

@@ -50,8 +50,10 @@ public final class KernelServer {
     private let keeper: KeeperConnection
     private let descriptors: KernelDescriptors
     private let channel: ServerChannel
-    private let journal: Journal
-    private let publisher: Publisher
+    let journal: Journal
+    let publisher: Publisher
+    /// The clients that have places of their own.
+    var followers: [Follower] = []
     private let history: KernelHistory
     private let accounts: CellAccounts
     /// Why this server ends the kernel, when nobody asked for it.
@@ -62,6 +64,8 @@ public final class KernelServer {
     private var lastFrame: UInt64
     private var sentCount: UInt64
     private weak var front: (any KernelFront)?
+    /// Whether there has been anybody to hear what the publisher tells.
+    var hasFront: Bool { front != nil }
     private var death: Death?
     private var watches: [EventLoop.Watch] = []
     private var retry: EventLoop.Timer?
@@ -149,8 +153,8 @@ public final class KernelServer {
         watch(limits)
     }
 
-    /// Begins to serve clients through `front`, which the caller keeps.
-    public func serve(_ front: any KernelFront) throws {
+    /// Begins to serve: followers, and clients through `front`, which the caller keeps.
+    public func serve(_ front: (any KernelFront)? = nil) throws {
         self.front = front
         watches.append(try loop.watch(channel.bell) { [unowned self] _ in channel.silence() })
         watches.append(try loop.watch(keeper.descriptor) { [unowned self] _ in listenToKeeper() })
@@ -200,6 +204,9 @@ public final class KernelServer {
         if (try? keeper.send(.end(kernel: place.kernel))) == nil { learn(.keeper) }
     }
 
+    /// Whether the interpreter has not said hello yet.
+    public var isStarting: Bool { machine.hello == nil }
+
     /// Whether a cell runs or waits.
     public var isBusy: Bool { machine.running != nil }
 
@@ -218,19 +225,21 @@ public final class KernelServer {
                 if try readChannel() { isWorking = true }
             }
             if let front, publisher.run(to: front, request: { machine.memory[$0] }) { isWorking = true }
+            for follower in followers where follower.run(machine.memory) { isWorking = true }
             if let death, !machine.isDead, !isWorking {
                 conclude(death)
                 isWorking = true
             }
         }
-        if machine.isDead, publisher.isDone { return reportEnd() }
-        if !publisher.isDone { retrySoon() }
+        let isDone = (front == nil || publisher.isDone) && followers.allSatisfy(\.isDone)
+        if machine.isDead, isDone { return reportEnd() }
+        if !isDone { retrySoon() }
     }
 
     /// Journals and handles what the interpreter says. Returns whether there was anything.
     private func readChannel() throws -> Bool {
         var count = 0
-        while count < 256, death != nil || publisher.backlog < KernelServer.backlog,
+        while count < 256, death != nil || mayGoOn(beyond: KernelServer.backlog),
             let frame = try channel.nextFrame()
         {
             count += 1

@@ -1,3 +1,5 @@
+public import JupyterProtocol
+
 /// A message on its way to clients, before a transport gives it a signature.
 public struct OutgoingMessage: Hashable, Sendable {
     /// Its place in the kernel's journal, from which its id is made.
@@ -14,4 +16,14 @@ public struct OutgoingMessage: Hashable, Sendable {
     public var content: [UInt8]
     /// Binary buffers.
     public var buffers: [[UInt8]]
+
+    /// The message of a kernel with this session id, for a transport to sign or to frame.
+    public func wire(session: String, identities: [[UInt8]] = []) -> WireMessage {
+        WireMessage(
+            identities: identities,
+            header: MessageHeader(
+                id: "\(session)_\(sequence)", session: session, username: "husk",
+                date: Timestamp.iso8601(microseconds: time), type: type),
+            parentHeader: parentHeader, metadata: metadata, content: content, buffers: buffers)
+    }
 }

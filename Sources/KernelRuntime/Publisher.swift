@@ -14,7 +14,7 @@ final class Publisher {
     private static let small = ChannelLayout.maximumPayload / 2
 
     private let journal: Journal
-    private let positionFile: OwnedDescriptor
+    private let positionFile: OwnedDescriptorBox?
     private var reader: EventReader
     /// Answers what stands behind broadcasts that wait.
     private var answering: EventReader?
@@ -38,13 +38,24 @@ final class Publisher {
     /// Goes on at the position in a file, or starts at the beginning.
     init(_ journal: Journal, positionPath: String) throws(SystemError) {
         self.journal = journal
-        positionFile = OwnedDescriptor(
-            adopting: try SystemError.checkErrno(
-                "open", open(positionPath, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600), on: positionPath))
+        let file = OwnedDescriptorBox(
+            OwnedDescriptor(
+                adopting: try SystemError.checkErrno(
+                    "open", open(positionPath, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600), on: positionPath)))
         saved = [0, 0]
-        if pread(positionFile.number, &saved, 16, 0) != 16 { saved = [0, 0] }
+        if pread(file.descriptor.number, &saved, 16, 0) != 16 { saved = [0, 0] }
+        positionFile = file
         reader = EventReader(journal, after: saved[0])
         answered = saved[1]
+    }
+
+    /// Starts behind a sequence number, and keeps no account of where it has come to.
+    init(_ journal: Journal, after sequence: UInt64) {
+        self.journal = journal
+        positionFile = nil
+        saved = [sequence, sequence]
+        reader = EventReader(journal, after: sequence)
+        answered = sequence
     }
 
     /// Bytes of journal whose broadcasts wait.
@@ -79,13 +90,17 @@ final class Publisher {
     ) {
         if case .text(let kind, let bytes) = event { return gather(kind, bytes, record, request, front) }
         publishText(to: front)
-        if case .broadcast(let type, let content, let metadata, let buffers) = event {
+        switch event {
+        case .broadcast(let type, let content, let metadata, let buffers):
             var message = message(record, request, type: type, content: content)
             message.metadata = metadata
             message.buffers = buffers
             publish(message, to: front)
-        } else {
-            answer(event, record, through: front, request)
+        case .truncated(let count):
+            let line = "husk: \(count) records of this kernel were dropped before this client had taken them.\n"
+            publish(
+                message(record, nil, type: "stream", content: EventRules.stream("stderr", Array(line.utf8))), to: front)
+        case .text, .reply, .question: answer(event, record, through: front, request)
         }
     }
 
@@ -107,7 +122,7 @@ final class Publisher {
     ) {
         let said: ChannelMessage
         switch event {
-        case .text, .broadcast: return
+        case .text, .broadcast, .truncated: return
         case .reply(let message), .question(let message): said = message
         }
         guard record.sequence > answered, let request else { return }
@@ -164,8 +179,8 @@ final class Publisher {
     private func savePosition() {
         var position = [saved[0], answered]
         if pending.isEmpty, text == nil, reader.isBetweenMessages { position[0] = reader.cursor.sequence }
-        guard position != saved else { return }
+        guard position != saved, let number = positionFile?.descriptor.number else { return }
         saved = position
-        _ = pwrite(positionFile.number, position, 16, 0)
+        _ = pwrite(number, position, 16, 0)
     }
 }

@@ -168,7 +168,7 @@ public final class ZMQFront: KernelFront {
         // After a restart of the server its subscribers are on their way back.
         if isResumed, !hasSubscriber, began.duration(to: .now) < .seconds(10) { return false }
         let topic = message.type == "stream" ? "stream" : "kernel.\(kernel.session).\(message.type)"
-        let frames = wire(message, identities: [Array(topic.utf8)]).frames(signedWith: key)
+        let frames = message.wire(session: kernel.session, identities: [Array(topic.utf8)]).frames(signedWith: key)
         if isLossy { try? iopub.setXPUBNoDrop(true) }
         if (try? iopub.send(frames)) ?? true {
             blockedSince = nil
@@ -205,7 +205,7 @@ public final class ZMQFront: KernelFront {
     }
 
     private func send(_ message: OutgoingMessage, to request: ClientRequest, over socket: ZMQSocket) {
-        let frames = wire(message, identities: request.identities).frames(signedWith: key)
+        let frames = message.wire(session: kernel.session, identities: request.identities).frames(signedWith: key)
         do {
             _ = try socket.send(frames)
         } catch {
@@ -224,16 +224,6 @@ public final class ZMQFront: KernelFront {
     }
 
     private func id(of message: OutgoingMessage) -> String { "\(kernel.session)_\(message.sequence)" }
-
-    private func wire(_ message: OutgoingMessage, identities: [[UInt8]]) -> WireMessage {
-        WireMessage(
-            identities: identities,
-            header: MessageHeader(
-                id: id(of: message), session: kernel.session, username: "husk",
-                date: Timestamp.iso8601(microseconds: message.time), type: message.type),
-            parentHeader: message.parentHeader, metadata: message.metadata, content: message.content,
-            buffers: message.buffers)
-    }
 
     static func now() -> Int64 {
         var time = timespec()

@@ -59,6 +59,8 @@ struct clinux_event {
 enum { CLINUX_READABLE = 0x001, CLINUX_WRITABLE = 0x004, CLINUX_ERROR = 0x008, CLINUX_HANGUP = 0x010,
        CLINUX_EDGE = 1 << 30 };
 
+/// A counter that wakes an epoll, 0 at first; it blocks nobody (eventfd(2)).
+int clinux_eventfd(void);
 int clinux_epoll_create(void);
 int clinux_epoll_add(int epoll, int descriptor, uint32_t events, uint64_t token);
 int clinux_epoll_modify(int epoll, int descriptor, uint32_t events, uint64_t token);

@@ -1,0 +1,235 @@
+import Glibc
+public import JupyterProtocol
+import KeeperWire
+import KernelRuntime
+import LinuxKit
+
+/// One kernel of a server, on a thread of its own: its interpreter, the next one after a restart, and its clients.
+public actor HostedKernel {
+    /// Where a hosted kernel's parts are, and who starts interpreters.
+    struct Place: Sendable {
+        let state: String
+        let keeper: String
+        let ledger: String?
+        let limits: KernelLimits
+        let plan: @Sendable (KernelOrigin, _ kernel: String, _ sandbox: String) throws -> KernelOrder
+    }
+
+    private struct Client {
+        let follower: Follower?
+        let front: ClientFront
+    }
+
+    /// Its id in the API.
+    public nonisolated let id: String
+    /// What it was started from.
+    public nonisolated let origin: KernelOrigin
+    private nonisolated let thread: EventThread
+    private let place: Place
+    private let keep: @Sendable (KernelRecord) async -> Void
+    private var record: KernelRecord
+    private var server: KernelServer?
+    private var clients: [String: Client] = [:]
+    private var death: Death?
+    private var isRestarting = false
+    private var lastActivity: Int64
+    private var ends: [CheckedContinuation<Void, Never>] = []
+
+    /// See the protocol that requires it.
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
+
+    /// Describes a kernel; `start` or `adopt` follows.
+    init(_ record: KernelRecord, in place: Place, keep: @escaping @Sendable (KernelRecord) async -> Void) throws {
+        id = record.id
+        origin = record.origin
+        thread = try EventThread()
+        self.record = record
+        self.place = place
+        self.keep = keep
+        lastActivity = HostedKernel.now()
+    }
+
+    deinit { thread.stop() }
+
+    /// How it is.
+    public var state: KernelState {
+        let activity: KernelState.Activity =
+            if isRestarting { .restarting } else if let server, death == nil {
+                server.isStarting ? .starting : server.isBusy ? .busy : .idle
+            } else { .dead }
+        return KernelState(
+            activity: activity, reason: death.map(\.description),
+            lastActivity: max(lastActivity, server?.lastActivity ?? 0), connections: clients.count)
+    }
+
+    /// The session id in the header of everything that it says; nil once it has ended.
+    public var session: String? { server?.session }
+
+    // MARK: Beginning and end
+
+    /// Starts the interpreter.
+    func start() throws {
+        server = try makeServer()
+    }
+
+    /// Takes over the interpreter that an earlier server started.
+    func adopt() throws {
+        let server = try KernelServer(
+            attachingTo: journal, ports: .object([:]), history: history, ledger: place.ledger, limits: place.limits,
+            keeper: KeeperConnection(state: place.state, program: place.keeper), loop: thread.loop)
+        self.server = server
+        try serve(server)
+    }
+
+    /// Ends the interpreter and starts another one in the same sandbox, so that its files stay.
+    public func restart() async throws {
+        guard !isRestarting else { return }
+        isRestarting = true
+        defer { isRestarting = false }
+        tell("restarting")
+        let base = record.base + (server?.lastSequence ?? 0)
+        let old = server
+        record.generation += 1
+        record.base = base
+        // The new one first: with the last interpreter the sandbox would end.
+        let new: KernelServer
+        do {
+            new = try makeServer()
+        } catch {
+            record.generation -= 1
+            throw error
+        }
+        await keep(record)
+        if death == nil, let old { await end(old) }
+        server = new
+        death = nil
+        for (client, present) in clients {
+            let front = ClientFront(
+                client: client, session: new.session, base: base, queue: present.front.queue)
+            clients[client] = Client(follower: new.follow(after: 0, through: front), front: front)
+        }
+    }
+
+    /// Ends it for good.
+    public func end() async {
+        if let server, death == nil { await end(server) }
+        for client in clients.values { client.front.queue.finish() }
+        clients = [:]
+        server = nil
+    }
+
+    private func end(_ server: KernelServer) async {
+        server.end()
+        await withCheckedContinuation { ends.append($0) }
+    }
+
+    private func makeServer() throws -> KernelServer {
+        let order = try place.plan(origin, record.kernelName, id)
+        let server = try KernelServer(
+            starting: order, in: journal, ports: .object([:]), history: history, ledger: place.ledger,
+            limits: place.limits, keeper: KeeperConnection(state: place.state, program: place.keeper),
+            loop: thread.loop)
+        try serve(server)
+        return server
+    }
+
+    private func serve(_ server: KernelServer) throws {
+        let ended = ObjectIdentifier(server)
+        server.onEnd = { [weak self] death in self?.assumeIsolated { $0.noteEnd(of: ended, death) } }
+        try server.serve()
+    }
+
+    private func noteEnd(of ended: ObjectIdentifier, _ reason: Death) {
+        let waiting = ends
+        ends = []
+        for continuation in waiting { continuation.resume() }
+        guard let server, ended == ObjectIdentifier(server) else { return }
+        lastActivity = HostedKernel.now()
+        death = reason
+    }
+
+    private var journal: KernelServer.Place { .init(state: place.state, kernel: record.kernelName) }
+
+    private var history: KernelServer.History { .file("\(place.state)/\(id).history.sqlite") }
+
+    // MARK: Clients
+
+    /// Lets a client listen. One of the same name that listens already is sent away.
+    ///
+    /// - Parameter sequence: the last event that it knows; nil for what follows what it is known to have, if it has
+    ///   been here before, or else for what comes from now on.
+    public func attach(_ name: String, after sequence: UInt64? = nil) async -> EventQueue {
+        detach(name)
+        let queue = EventQueue()
+        guard let server else {
+            queue.finish()
+            return queue
+        }
+        let front = ClientFront(client: name, session: server.session, base: record.base, queue: queue)
+        let position = sequence ?? record.positions[name]
+        let known = position.map { $0 > record.base ? $0 - record.base : 0 }
+        clients[name] = Client(follower: server.follow(after: known, through: front), front: front)
+        // A client that waits for a kernel to be ready learns at once how it is.
+        if position == nil { tell(state.activity.rawValue, to: front) }
+        await note(name, has: position ?? record.base + server.lastSequence)
+        return queue
+    }
+
+    /// Notes that a client has shown to have everything up to an event, so that it can go on there when it comes back.
+    public func note(_ name: String, has sequence: UInt64) async {
+        guard record.note(name, has: sequence) else { return }
+        await keep(record)
+    }
+
+    /// Lets a client go, unless another one of its name has come.
+    public func detach(_ name: String, queue: EventQueue? = nil) {
+        guard let client = clients[name], queue == nil || client.front.queue === queue else { return }
+        clients[name] = nil
+        if let follower = client.follower { server?.forget(follower) }
+        client.front.queue.finish()
+    }
+
+    /// Takes a client's message.
+    public func submit(_ message: WireMessage, over channel: KernelEvent.Channel, from client: String) {
+        lastActivity = HostedKernel.now()
+        guard let server else { return }
+        switch channel {
+        case .iopub: return
+        case .stdin:
+            guard message.header.type == "input_reply" else { return }
+            let asker = clients[client]?.front.asker(parent: message.parentHeader)
+            server.provideInput(content: message.content, to: asker)
+        case .shell, .control:
+            var request = ClientRequest(message, origin: channel == .control ? .control : .shell)
+            request.identities = ClientFront.identities(client)
+            server.submit(request)
+        }
+    }
+
+    /// Interrupts what runs.
+    public func interrupt() { server?.interrupt() }
+
+    /// Says to everybody how the kernel is, beside the journal: it is no interpreter's word.
+    private func tell(_ activity: String) {
+        for client in clients.values { tell(activity, to: client.front) }
+    }
+
+    private func tell(_ activity: String, to front: ClientFront) {
+        let session = server?.session ?? id
+        told += 1
+        let header = MessageHeader(
+            id: "\(session)_s\(told)", session: session, username: "husk",
+            date: Timestamp.iso8601(microseconds: HostedKernel.now()), type: "status")
+        let message = WireMessage(
+            identities: [], header: header, content: Array("{\"execution_state\":\"\(activity)\"}".utf8))
+        front.queue.push(KernelEvent(channel: .iopub, message: message, sequence: 0))
+    }
+
+    private var told = 0
+
+    private static func now() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
+    }
+}

@@ -1,0 +1,100 @@
+import Glibc
+public import KeeperWire
+public import KernelRuntime
+import LinuxKit
+
+/// The kernels of a server, and the register of them that outlives it.
+public actor HostedKernels {
+    /// Makes the order for an interpreter.
+    public typealias Plan =
+        @Sendable (_ origin: KernelOrigin, _ kernel: String, _ sandbox: String) throws -> KernelOrder
+
+    /// The register's file in a state directory.
+    private static let file = "server.sqlite"
+
+    private let place: HostedKernel.Place
+    private let register: KernelRegister
+    private let lock: OwnedDescriptor
+    private var kernels: [String: HostedKernel] = [:]
+    private var order: [String] = []
+
+    /// Opens the register of a state directory.
+    ///
+    /// - Parameters:
+    ///   - keeper: the keeper's program.
+    ///   - ledger: where use is put down; nil for nowhere.
+    public init(
+        state: String, keeper: String, ledger: String?, limits: KernelLimits = KernelLimits(), plan: @escaping Plan
+    ) throws {
+        mkdir(state, 0o700)
+        let path = "\(state)/server.lock"
+        lock = OwnedDescriptor(
+            adopting: try SystemError.checkErrno(
+                "open", open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600), on: path))
+        guard flock(lock.number, LOCK_EX | LOCK_NB) == 0 else { throw HostingError.inUse(state) }
+        register = try KernelRegister(path: "\(state)/\(HostedKernels.file)")
+        place = HostedKernel.Place(state: state, keeper: keeper, ledger: ledger, limits: limits, plan: plan)
+    }
+
+    /// Takes over what an earlier server has left. Returns the ids of kernels that have ended meanwhile, and why.
+    public func adopt() async throws -> [(id: String, reason: String)] {
+        var lost: [(String, String)] = []
+        for record in try register.all() {
+            do {
+                let kernel = try make(record)
+                try await kernel.adopt()
+                kernels[record.id] = kernel
+                order.append(record.id)
+            } catch {
+                lost.append((record.id, "\(error)"))
+                try register.forget(record.id)
+            }
+        }
+        return lost
+    }
+
+    /// The kernels, the oldest first.
+    public var all: [HostedKernel] { order.compactMap { kernels[$0] } }
+
+    /// The kernel with an id.
+    public func kernel(_ id: String) -> HostedKernel? { kernels[id] }
+
+    /// Starts a kernel.
+    public func start(_ id: String, from origin: KernelOrigin) async throws -> HostedKernel {
+        guard kernels[id] == nil else { throw HostingError.exists(id) }
+        let record = KernelRecord(id: id, origin: origin)
+        let kernel = try make(record)
+        kernels[id] = kernel
+        order.append(id)
+        do {
+            try await kernel.start()
+            try register.keep(record)
+        } catch {
+            forget(id)
+            throw error
+        }
+        return kernel
+    }
+
+    /// Ends a kernel. Returns whether there was one.
+    public func end(_ id: String) async -> Bool {
+        guard let kernel = kernels[id] else { return false }
+        forget(id)
+        try? register.forget(id)
+        await kernel.end()
+        return true
+    }
+
+    private func forget(_ id: String) {
+        kernels[id] = nil
+        order.removeAll { $0 == id }
+    }
+
+    private func make(_ record: KernelRecord) throws -> HostedKernel {
+        try HostedKernel(record, in: place) { [weak self] record in await self?.keep(record) }
+    }
+
+    private func keep(_ record: KernelRecord) {
+        try? register.keep(record)
+    }
+}

@@ -1,0 +1,16 @@
+/// What a hosted kernel was started from, so that it can be started again.
+public struct KernelOrigin: Hashable, Sendable {
+    /// Its kernelspec's name.
+    public var spec: String
+    /// The folder that it starts in, as the client has named it; empty for the server's own.
+    public var path: String
+    /// Variables of the client's.
+    public var environment: [String: String]
+
+    /// Describes an origin.
+    public init(spec: String, path: String = "", environment: [String: String] = [:]) {
+        self.spec = spec
+        self.path = path
+        self.environment = environment
+    }
+}

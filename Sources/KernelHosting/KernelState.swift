@@ -1,0 +1,14 @@
+/// How a hosted kernel is.
+public struct KernelState: Hashable, Sendable {
+    /// What it is doing.
+    public enum Activity: String, Hashable, Sendable { case starting, idle, busy, restarting, dead }
+
+    /// What it is doing.
+    public let activity: Activity
+    /// Why it is dead, a sentence.
+    public let reason: String?
+    /// When something last happened, in microseconds since 1970.
+    public let lastActivity: Int64
+    /// How many clients listen.
+    public let connections: Int
+}

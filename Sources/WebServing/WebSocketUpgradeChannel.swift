@@ -1,0 +1,103 @@
+public import HTTPTypes
+public import HummingbirdCore
+public import Logging
+public import NIOCore
+import NIOHTTP1
+import NIOHTTPTypes
+import NIOHTTPTypesHTTP1
+import NIOWebSocket
+
+/// A server's connection: HTTP/1.1, until a request opens a WebSocket.
+public struct WebSocketUpgradeChannel: ServerChildChannel, HTTPChannelHandler {
+    /// Decides about a request to open a WebSocket.
+    public typealias Decision = @Sendable (HTTPRequest) async -> WebSocketAnswer
+
+    /// What a connection has become.
+    enum Negotiated: Sendable {
+        case http(NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>)
+        case webSocket(WebSocketConnection)
+    }
+
+    /// A connection whose first request is on its way.
+    public struct Value: ServerChildChannelValue {
+        let negotiation: EventLoopFuture<Negotiated>
+        /// See the protocol that requires it.
+        public let channel: any Channel
+    }
+
+    /// See the protocol that requires it.
+    public let responder: HTTPChannelHandler.Responder
+    private let decide: Decision
+
+    /// Makes connections that answer requests by `responder` and open the WebSockets that `decide` opens.
+    public init(responder: @escaping HTTPChannelHandler.Responder, decide: @escaping Decision) {
+        self.responder = responder
+        self.decide = decide
+    }
+
+    /// See the protocol that requires it.
+    public func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
+        channel.eventLoop.makeCompletedFuture {
+            let upgrader = self.upgrader()
+            let configuration = NIOTypedHTTPServerUpgradeConfiguration<Negotiated>(upgraders: [upgrader]) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(HTTP1ToHTTPServerCodec(secure: false))
+                    try channel.pipeline.syncOperations.addHandler(HTTPConnectionStateHandler(logger: logger))
+                    return .http(
+                        try NIOAsyncChannel(
+                            wrappingChannelSynchronously: channel,
+                            configuration: .init(isOutboundHalfClosureEnabled: true)))
+                }
+            }
+            var pipeline = NIOUpgradableHTTPServerPipelineConfiguration(upgradeConfiguration: configuration)
+            // NIOAsyncChannel takes one request after the other, and Hummingbird answers what cannot be parsed.
+            pipeline.enablePipelining = false
+            pipeline.enableErrorHandling = false
+            let negotiation = try channel.pipeline.syncOperations.configureUpgradableHTTPServerPipeline(
+                configuration: pipeline)
+            return Value(negotiation: negotiation, channel: channel)
+        }
+    }
+
+    /// See the protocol that requires it.
+    public func handle(value: Value, logger: Logger) async {
+        do {
+            switch try await value.negotiation.get() {
+            case .http(let channel): await handleHTTP(asyncChannel: channel, logger: logger)
+            case .webSocket(let connection): await connection.run()
+            }
+        } catch {
+            // Nothing that could be answered has come.
+            try? await value.channel.close()
+        }
+    }
+
+    private func upgrader() -> NIOTypedWebSocketServerUpgrader<Negotiated> {
+        // Both calls are for one request of one connection, in this order and on its thread.
+        let chosen = ChosenHandler()
+        return NIOTypedWebSocketServerUpgrader(
+            maxFrameSize: WebSocketConnection.maximumMessage, enableAutomaticErrorHandling: false,
+            shouldUpgrade: { channel, head in
+                channel.eventLoop.makeFutureWithTask {
+                    guard let request = try? HTTPRequest(head, secure: false, splitCookie: false),
+                        case .open(let subprotocol, let headers, let handler) = await decide(request)
+                    else { return nil }
+                    chosen.handler = handler
+                    var answer = HTTPHeaders(headers)
+                    if let subprotocol { answer.add(name: "Sec-WebSocket-Protocol", value: subprotocol) }
+                    return answer
+                }
+            },
+            upgradePipelineHandler: { channel, _ in
+                channel.eventLoop.makeCompletedFuture {
+                    let aggregator = NIOWebSocketFrameAggregator(
+                        minNonFinalFragmentSize: 0, maxAccumulatedFrameCount: 1 << 17,
+                        maxAccumulatedFrameSize: WebSocketConnection.maximumMessage)
+                    try channel.pipeline.syncOperations.addHandlers([FrameCheck(), aggregator])
+                    let frames = try NIOAsyncChannel<WebSocketFrame, WebSocketFrame>(
+                        wrappingChannelSynchronously: channel)
+                    return .webSocket(WebSocketConnection(channel: frames, handler: chosen.handler ?? { _, _ in }))
+                }
+            })
+    }
+}
