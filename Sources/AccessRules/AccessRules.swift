@@ -90,8 +90,8 @@ public struct AccessRules: Sendable {
     /// Where a login leads to: the page that was asked for, if it is one of this server, or its first one.
     public func pageAfterLogin(_ next: String?) -> String {
         // Browsers take a backslash for a slash, and two slashes for the begin of a host.
-        guard let next, next.hasPrefix(place.base), !next.hasPrefix("//"),
-            !next.contains(where: { $0 == "\\" || $0.isNewline || $0 == "\t" })
+        guard let next, next.utf8.starts(with: place.base.utf8), !next.utf8.starts(with: "//".utf8),
+            next.utf8.allSatisfy({ (0x21...0x7e).contains($0) && $0 != UInt8(ascii: "\\") })
         else { return place.base }
         return next
     }

@@ -18,7 +18,8 @@ public struct KernelSpecModel: Hashable, Sendable {
 
     /// Whether a file beside the kernelspec is one that clients are shown.
     public static func isResource(_ file: String) -> Bool {
-        file == "kernel.js" || file == "kernel.css" || (file.hasPrefix("logo-") && !file.contains("/"))
+        file == "kernel.js" || file == "kernel.css"
+            || (file.hasPrefix("logo-") && !file.utf8.contains { [UInt8(ascii: "/"), 0].contains($0) })
     }
 
     /// The JSON, with the URLs of scripts, styles and logos as resources: the latter by their names without the

@@ -2,7 +2,7 @@ import CLinux
 import Glibc
 
 /// A folder whose content somebody else has made: whatever links are in it, no path leads out of it.
-public struct RootedDirectory: ~Copyable {
+public struct RootedDirectory: ~Copyable, Sendable {
     /// What is at a path.
     public enum Kind: Hashable, Sendable {
         /// A folder.
@@ -87,8 +87,10 @@ public struct RootedDirectory: ~Copyable {
     }
 
     private static func split(_ path: String) -> (parent: String, name: String) {
-        let name = path[(path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex)...]
-        let parent = path.dropLast(name.count)
-        return (parent.isEmpty || parent == "/" ? "." : String(parent.dropLast()), String(name))
+        // Of bytes: what combines with a slash makes another character of it, and no other path.
+        let bytes = path.utf8
+        guard let slash = bytes.lastIndex(of: UInt8(ascii: "/")) else { return (".", path) }
+        let parent = String(decoding: bytes[..<slash], as: UTF8.self)
+        return (parent.isEmpty ? "." : parent, String(decoding: bytes[bytes.index(after: slash)...], as: UTF8.self))
     }
 }

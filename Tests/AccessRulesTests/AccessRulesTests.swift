@@ -213,7 +213,7 @@ struct AccessRulesTests {
         #expect(error == APIError(401, "Invalid credentials"))
         #expect(rules.logOut(request()).value == "username-localhost-8888=; Max-Age=0; Path=/b/")
         #expect(rules.pageAfterLogin("/b/tree?a=1") == "/b/tree?a=1")
-        for page in [nil, "//evil", "/\\evil", "http://evil", "/b/\t/evil", "/c"] as [String?] {
+        for page in [nil, "//evil", "/\\evil", "http://evil", "/b/\t/evil", "/c", "/b/\\\u{301}"] as [String?] {
             #expect(rules.pageAfterLogin(page) == "/b/")
         }
     }
