@@ -83,6 +83,10 @@ let package = Package(
         .target(name: "NotebookFormat", dependencies: ["JupyterProtocol"], swiftSettings: strict),
         .target(name: "JupyterServerAPI", dependencies: ["JupyterProtocol"], swiftSettings: strict),
         .target(name: "AccessRules", dependencies: ["JupyterProtocol", "JupyterServerAPI"], swiftSettings: strict),
+        .target(
+            name: "ContentsStore",
+            dependencies: ["CLinux", "JupyterProtocol", "JupyterServerAPI", "LinuxKit", "NotebookFormat", crypto],
+            swiftSettings: strict),
         .target(name: "SessionRegister", dependencies: ["JupyterServerAPI"], swiftSettings: strict),
         .target(name: "KernelWebSocket", dependencies: ["JupyterProtocol"], swiftSettings: strict),
         .target(name: "ZeroMQ", dependencies: ["CZeroMQ", "LinuxKit"], swiftSettings: strict),
@@ -161,7 +165,12 @@ let package = Package(
         .testTarget(
             name: "AccessRulesTests", dependencies: ["AccessRules", "JupyterServerAPI"], swiftSettings: strict),
         .testTarget(
+            name: "ContentsStoreTests",
+            dependencies: ["ContentsStore", "JupyterProtocol", "JupyterServerAPI", "LinuxKit"],
+            swiftSettings: strict),
+        .testTarget(
             name: "SessionRegisterTests", dependencies: ["JupyterServerAPI", "SessionRegister"], swiftSettings: strict),
+        .testTarget(name: "WebSocketTerminalTests", dependencies: ["WebSocketTerminal"], swiftSettings: strict),
         .testTarget(
             name: "KernelWebSocketTests", dependencies: ["JupyterProtocol", "KernelWebSocket"], swiftSettings: strict),
         .testTarget(name: "KeeperTests", dependencies: ["Keeper"], swiftSettings: strict),

@@ -12,6 +12,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -300,6 +301,10 @@ int clinux_open_in_root(int root, const char *path, bool read, bool follow_links
       .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | (follow_links ? 0 : RESOLVE_NO_SYMLINKS),
   };
   return result(syscall(SYS_openat2, root, path, &how, sizeof how));
+}
+
+int clinux_rename_new(int old_folder, const char *old_name, int new_folder, const char *new_name) {
+  return result(renameat2(old_folder, old_name, new_folder, new_name, RENAME_NOREPLACE));
 }
 
 // linux/landlock.h of an older system knows fewer fields than the kernel it runs on.

@@ -61,7 +61,7 @@ enum MultilineText {
     private static let splitTypes: Set<String> = ["application/javascript", "image/svg+xml"]
 
     /// JSON representations are values and not texts: a list in them is a list.
-    private static func joinedBundle(_ bundle: JSONValue) -> JSONValue {
+    static func joinedBundle(_ bundle: JSONValue) -> JSONValue {
         mapBundle(bundle) { type, value in
             if type == "application/json" || (type.hasPrefix("application/") && type.hasSuffix("+json")) {
                 return value

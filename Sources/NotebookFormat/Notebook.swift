@@ -1,4 +1,4 @@
-import JupyterProtocol
+public import JupyterProtocol
 
 /// A notebook of nbformat 4; everything that is not understood is kept as it was.
 public struct Notebook: Hashable, Sendable {
@@ -10,6 +10,11 @@ public struct Notebook: Hashable, Sendable {
     public init(parsing bytes: [UInt8]) throws(NotebookError) {
         let value: JSONValue
         do { value = try JSONValue(parsing: bytes) } catch { throw NotebookError(place: "", "is not JSON: \(error)") }
+        try self.init(value)
+    }
+
+    /// Reads a notebook that is JSON already; its texts may be joined or lists of lines.
+    public init(_ value: JSONValue) throws(NotebookError) {
         guard case .object = value else { throw NotebookError(place: "", "is not a JSON object") }
         guard let version = value["nbformat"] else { throw NotebookError(place: "nbformat", "is missing") }
         guard version == .integer(4) else {
@@ -36,6 +41,13 @@ public struct Notebook: Hashable, Sendable {
         let hasIDs = root["nbformat_minor"]?.integerValue ?? 0 >= 5
         cells.insert(NotebookCell(parameters: source, hasID: hasIDs), at: defaults.map { $0 + 1 } ?? 0)
         return defaults != nil
+    }
+
+    /// The notebook as programs hold it: with its texts joined.
+    public var joined: JSONValue {
+        var value = root
+        value["cells"] = .array(cells.map(\.joined))
+        return value
     }
 
     /// The bytes to store, as Python's nbformat writes them: what it holds for transient is left out.

@@ -68,6 +68,20 @@ public struct NotebookCell: Hashable, Sendable {
         original = ["cell_type": "markdown", "metadata": [:]]
     }
 
+    /// The cell as programs hold it.
+    var joined: JSONValue {
+        var value = original
+        value["source"] = .string(source)
+        if let attachments = original["attachments"]?.objectValue {
+            value["attachments"] = .object(attachments.mapValues(MultilineText.joinedBundle))
+        }
+        if isCode {
+            value["outputs"] = .array(outputs)
+            value["execution_count"] = executionCount.map { .integer($0) } ?? .null
+        }
+        return value
+    }
+
     /// The cell as a notebook holds it.
     var stored: JSONValue {
         var value = original

@@ -38,6 +38,8 @@ int clinux_open_path(const char *path);
 /// Opens `path` as if `root` were the root: neither `..` nor a link leads out of it (openat2(2), RESOLVE_IN_ROOT).
 /// Without `follow_links` a link anywhere in the path is -ELOOP. `read` opens for reading, else O_PATH.
 int clinux_open_in_root(int root, const char *path, bool read, bool follow_links);
+/// Renames within and between open folders, unless there is something with the new name (-EEXIST; renameat2(2)).
+int clinux_rename_new(int old_folder, const char *old_name, int new_folder, const char *new_name);
 int clinux_socketpair_seqpacket(int ends[2]);
 /// Sends one message with descriptors. Returns the bytes sent.
 int64_t clinux_send_descriptors(int socket, const void *bytes, size_t count, const int *descriptors,
