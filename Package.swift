@@ -89,6 +89,7 @@ let package = Package(
             swiftSettings: strict),
         .target(name: "SessionRegister", dependencies: ["JupyterServerAPI"], swiftSettings: strict),
         .target(name: "KernelWebSocket", dependencies: ["JupyterProtocol"], swiftSettings: strict),
+        .target(name: "WebSocketTerminal", dependencies: ["JupyterProtocol"], swiftSettings: strict),
         .target(name: "ZeroMQ", dependencies: ["CZeroMQ", "LinuxKit"], swiftSettings: strict),
         .target(name: "KeeperWire", dependencies: ["LinuxKit"], swiftSettings: strict),
 
