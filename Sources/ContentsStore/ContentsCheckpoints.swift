@@ -53,7 +53,7 @@ extension ContentsStore {
         }
         let entry = try entry(copy, followingLinks: false)
         do { try entry.unlink() } catch {
-            throw ContentsStore.error(error, place) { "Unexpected error while deleting: \(place.text) \($0)" }
+            throw ContentsStore.error(error, place) { "Unexpected error while deleting file: \(place.text) \($0)" }
         }
     }
 

@@ -21,6 +21,8 @@ struct ContentsPath: Hashable {
 
     /// As the API writes it.
     var text: String { names.joined(separator: "/") }
+    /// In messages: with the slash that it has in a URL.
+    var quoted: String { PythonText.quoted(isRoot ? "" : "/" + text) }
     /// For system calls.
     var relative: String { names.isEmpty ? "." : text }
     var name: String { names.last ?? "" }

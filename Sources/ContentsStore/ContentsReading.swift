@@ -111,7 +111,7 @@ extension ContentsStore {
     func isHidden(_ path: ContentsPath) -> Bool { !allowsHidden && path.isHidden }
 
     static func missing(_ path: ContentsPath) -> APIError {
-        APIError(404, "file or directory does not exist: \(PythonText.quoted(path.text))")
+        APIError(404, "No such file or directory: \(path.text)")
     }
 
     /// A failed system call as an answer: 403 where somebody may not, 404 where a link leads away, else 500.
@@ -119,7 +119,11 @@ extension ContentsStore {
         switch error.errno {
         case EACCES, EPERM, EROFS: APIError(403, "Permission denied: \(path.text)")
         case ELOOP, EXDEV: missing(path)
-        default: APIError(500, message(SystemError.text(of: error.errno)))
+        default:
+            APIError(
+                500,
+                message(
+                    "[Errno \(error.errno)] \(SystemError.text(of: error.errno)): \(PythonText.quoted(path.text))"))
         }
     }
 }

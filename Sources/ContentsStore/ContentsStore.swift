@@ -37,7 +37,7 @@ public final class ContentsStore: Sendable {
         let place = try ContentsPath(path)
         do { return try model(place, query) } catch {
             guard error.status == 404 else { throw error }
-            throw APIError(404, "file or directory \(PythonText.quoted(path)) does not exist")
+            throw APIError(404, "file or directory \(place.quoted) does not exist")
         }
     }
 
@@ -54,7 +54,7 @@ public final class ContentsStore: Sendable {
         if let source = try RequestBody.text("copy_from", of: members), !source.isEmpty {
             let origin = try ContentsPath(source)
             guard !isHidden(folder), !isHidden(origin) else {
-                throw APIError(400, "Cannot copy file or directory \(PythonText.quoted(path))")
+                throw APIError(400, "Cannot copy file or directory \(folder.quoted)")
             }
             return try copy(origin, to: folder)
         }
@@ -83,7 +83,7 @@ public final class ContentsStore: Sendable {
         let new =
             try RequestBody.text("path", of: members).map { text throws(APIError) in try ContentsPath(text) } ?? old
         guard !isHidden(old), !isHidden(new) else {
-            throw APIError(400, "Cannot rename file or directory \(PythonText.quoted(path))")
+            throw APIError(400, "Cannot rename file or directory \(old.quoted)")
         }
         if !old.isSame(as: new) { try rename(old, to: new) }
         return try model(new, ContentsQuery(hasContent: false))
@@ -93,10 +93,12 @@ public final class ContentsStore: Sendable {
     public func delete(_ path: String) throws(APIError) {
         let place = try ContentsPath(path)
         guard !isHidden(place) else {
-            throw APIError(400, "Cannot delete file or directory \(PythonText.quoted(path))")
+            throw APIError(400, "Cannot delete file or directory \(place.quoted)")
         }
         guard !place.isRoot else { throw APIError(400, "Can't delete root") }
-        guard let found = Found(place, in: root) else { throw ContentsStore.missing(place) }
+        guard let found = Found(place, in: root) else {
+            throw APIError(404, "File or directory does not exist: \(place.text)")
+        }
         let entry = try entry(place)
         let isLink = entry.kind == S_IFLNK
         guard isLink || found.isWritable else { throw APIError(403, "Permission denied: \(place.text)") }
@@ -106,7 +108,7 @@ public final class ContentsStore: Sendable {
             throw APIError(400, "Directory \(place.text) not empty")
         }
         do { try entry.removeTree() } catch {
-            throw ContentsStore.error(error, place) { "Unexpected error while deleting: \(place.text) \($0)" }
+            throw ContentsStore.error(error, place) { "Unexpected error while deleting file: \(place.text) \($0)" }
         }
         try? deleteCheckpoint(ContentsStore.checkpointID, of: path)
     }

@@ -26,7 +26,7 @@ extension ContentsStore {
     /// Saves what a `PUT` brings.
     func save(_ saved: SavedContents, at path: ContentsPath) throws(APIError) -> ContentsModel {
         guard !isHidden(path) else {
-            throw APIError(400, "Cannot create file or directory \(PythonText.quoted(path.text))")
+            throw APIError(400, "Cannot create file or directory \(path.quoted)")
         }
         switch saved.kind {
         case .directory: try saveFolder(path)
@@ -58,7 +58,9 @@ extension ContentsStore {
     func write(_ bytes: [UInt8], to path: ContentsPath) throws(APIError) {
         if let found = Found(path, in: root) {
             guard found.kind == .file else {
-                throw APIError(500, "Unexpected error while saving file: \(path.text) Is a directory")
+                throw ContentsStore.error(SystemError("open", EISDIR), path) {
+                    "Unexpected error while saving file: \(path.text) \($0)"
+                }
             }
             guard found.isWritable else { throw APIError(403, "Permission denied: \(path.text)") }
         }
@@ -68,7 +70,7 @@ extension ContentsStore {
     private func change(
         _ path: ContentsPath, _ body: (borrowing FolderEntry) throws(SystemError) -> Void
     ) throws(APIError) {
-        guard !path.isRoot else { throw APIError(500, "Unexpected error while saving file: Is a directory") }
+        guard !path.isRoot else { throw APIError(400, "Cannot create file or directory \(path.quoted)") }
         let entry = try target(path)
         do { try body(entry) } catch {
             throw ContentsStore.error(error, path) { "Unexpected error while saving file: \(path.text) \($0)" }
@@ -87,7 +89,7 @@ extension ContentsStore {
             throw APIError(404, "No such directory: \(folder.text)")
         }
         guard !isHidden(folder) else {
-            throw APIError(400, "Cannot create file or directory \(PythonText.quoted(folder.text))")
+            throw APIError(400, "Cannot create file or directory \(folder.quoted)")
         }
         let ending = try RequestBody.text("ext", of: members) ?? ""
         guard !ending.utf8.contains(UInt8(ascii: "/")), !ending.utf8.contains(0) else {

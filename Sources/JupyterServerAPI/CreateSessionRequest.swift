@@ -32,6 +32,7 @@ public struct CreateSessionRequest: Hashable, Sendable {
         let kernel = try RequestBody.inner("kernel", of: members) ?? [:]
         kernelName = try RequestBody.text("name", of: kernel)
         if kernelName?.isEmpty ?? false { kernelName = nil }
-        kernelID = try RequestBody.kernelID("id", of: kernel)
+        // Of a text that no kernel can have for an id, such as an old server's, nothing is to be found: a new one.
+        kernelID = try RequestBody.text("id", of: kernel).flatMap { JupyterID.isValid($0) ? $0 : nil }
     }
 }

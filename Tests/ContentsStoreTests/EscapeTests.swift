@@ -63,6 +63,33 @@ struct EscapeTests {
         #expect(scratch.text("a/x") == "two" && !scratch.exists("l"))
     }
 
+    @Test("A folder that becomes a link meanwhile leads nowhere")
+    func races() async throws {
+        let scratch = try scratch()
+        let root = scratch.root
+        let swapping = Task.detached {
+            while !Task.isCancelled {
+                rename("\(root)/a", "\(root)/b")
+                symlink("../outside", "\(root)/a")
+                unlink("\(root)/a")
+                rename("\(root)/b", "\(root)/a")
+            }
+        }
+        for _ in 0..<1000 {
+            _ = try? scratch.put("a/x", #"{"type":"file","format":"text","content":"x"}"#)
+            _ = try? scratch.put("a/x", #"{"type":"file","format":"text","content":"x","chunk":2}"#)
+            _ = try? scratch.store.createCheckpoint(of: "a/x")
+            #expect((try? scratch.store.get("a/secret")) == nil)
+            #expect((try? scratch.store.file("a/secret")) == nil)
+            try? scratch.store.delete("a/secret")
+            try? scratch.store.delete("a")
+            scratch.folder("a")
+        }
+        swapping.cancel()
+        await swapping.value
+        #expect(scratch.names("../outside") == ["secret"] && scratch.text("../outside/secret") == "secret")
+    }
+
     @Test("A link in the place of the checkpoints' folder is none")
     func checkpointLink() throws {
         let scratch = try ScratchFolder()

@@ -92,7 +92,7 @@ struct ReadingTests {
         #expect(failure("x", .notebook)?.status == 400)
         #expect(failure("pipe") == APIError(400, "Cannot read non-file pipe"))
         #expect(failure("long")?.status == 413)
-        #expect(failure("it's") == APIError(404, #"file or directory "it's" does not exist"#))
+        #expect(failure("it's") == APIError(404, #"file or directory "/it's" does not exist"#))
         #expect(failure("x/y")?.status == 404)
     }
 

@@ -51,7 +51,7 @@ struct WritingTests {
             scratch.failure { _ = try copy("a.ipynb", "g/c") }
                 == APIError(404, "No such parent directory: g to copy file in"))
         #expect(
-            scratch.failure { _ = try copy("none", "f") } == APIError(404, "file or directory does not exist: 'none'"))
+            scratch.failure { _ = try copy("none", "f") } == APIError(404, "No such file or directory: none"))
         scratch.folder("f/g")
         scratch.link("f/g/l", to: "../../../outside/secret")
         #expect(try copy("f", "") == "f-Copy1" && scratch.names("f-Copy1") == scratch.names("f"))
@@ -106,6 +106,21 @@ struct WritingTests {
         #expect(try isTrusted() == true)
     }
 
+    @Test("Bytes of any number come back as base64")
+    func base64() throws {
+        let scratch = try ScratchFolder()
+        for count in 0...130 {
+            let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 * 151 + 128) }
+            let file = open("\(scratch.root)/in", O_WRONLY | O_CREAT | O_TRUNC, 0o644)
+            _ = bytes.withUnsafeBytes { Glibc.write(file, $0.baseAddress, count) }
+            close(file)
+            let content = try scratch.store.get("in", ContentsQuery(format: .base64)).content
+            let body: JSONValue = ["type": "file", "format": "base64", "content": content]
+            _ = try scratch.store.put("out", body: body.encoded())
+            #expect(try scratch.store.file("out").bytes == bytes)
+        }
+    }
+
     @Test("Large files come in parts")
     func chunks() throws {
         let scratch = try ScratchFolder()
@@ -153,9 +168,12 @@ struct WritingTests {
             ),
             ("x", #"{"copy_from":"y"}"#, 400, "Cannot copy with PUT, only POST"),
             ("x", "[", 400, "Invalid JSON in body of request"),
-            (".h", #"{"type":"file"}"#, 400, "Cannot create file or directory '.h'"),
-            ("f", #"{"type":"file"}"#, 500, "Unexpected error while saving file: f Is a directory"),
-            ("n/x", #"{"type":"file"}"#, 500, "Unexpected error while saving file: n/x No such file or directory"),
+            (".h", #"{"type":"file"}"#, 400, "Cannot create file or directory '/.h'"),
+            ("f", #"{"type":"file"}"#, 500, "Unexpected error while saving file: f [Errno 21] Is a directory: 'f'"),
+            (
+                "n/x", #"{"type":"file"}"#, 500,
+                "Unexpected error while saving file: n/x [Errno 2] No such file or directory: 'n/x'"
+            ),
         ] {
             #expect(scratch.failure { _ = try scratch.put(path, body) } == APIError(status, message))
         }
@@ -179,9 +197,9 @@ struct WritingTests {
             ("b", #"{"path":"g/c.ipynb"}"#, 409, "File already exists: g/c.ipynb"),
             ("x", #"{"path":"y"}"#, 404, "File or directory does not exist: x"),
             ("b", #"{"path":"y/z"}"#, 404, "File or directory does not exist: b"),
-            ("b", #"{"path":".z"}"#, 400, "Cannot rename file or directory 'b'"),
-            ("b", "", 400, "JSON body missing"), ("x", "{}", 404, "file or directory does not exist: 'x'"),
-            ("g", #"{"path":"g/h"}"#, 500, "Unknown error renaming file: g Invalid argument"),
+            ("b", #"{"path":".z"}"#, 400, "Cannot rename file or directory '/b'"),
+            ("b", "", 400, "JSON body missing"), ("x", "{}", 404, "No such file or directory: x"),
+            ("g", #"{"path":"g/h"}"#, 500, "Unknown error renaming file: g [Errno 22] Invalid argument: 'g'"),
         ] {
             #expect(scratch.failure { _ = try scratch.patch(path, body) } == APIError(status, message))
         }
@@ -201,7 +219,7 @@ struct WritingTests {
         try scratch.store.delete("f")
         #expect(!scratch.exists("f") && scratch.exists("../outside/secret"))
         #expect(
-            scratch.failure { try scratch.store.delete("f") } == APIError(404, "file or directory does not exist: 'f'"))
+            scratch.failure { try scratch.store.delete("f") } == APIError(404, "File or directory does not exist: f"))
         #expect(scratch.failure { try scratch.store.delete("/") } == APIError(400, "Can't delete root"))
         let careful = try ScratchFolder(deletesFullFolders: false)
         careful.folder("f")

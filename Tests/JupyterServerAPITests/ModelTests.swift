@@ -95,6 +95,16 @@ struct ModelTests {
         #expect(JupyterID.random().count == 36 && JupyterID.random() != JupyterID.random())
     }
 
+    @Test(
+        "Dates in headers",
+        arguments: [
+            (Int64(0), "Thu, 01 Jan 1970 00:00:00 GMT"), (1_795_464_000_999_999, "Mon, 23 Nov 2026 20:00:00 GMT"),
+            (-1, "Wed, 31 Dec 1969 23:59:59 GMT"), (784_111_777_000_000, "Sun, 06 Nov 1994 08:49:37 GMT"),
+        ])
+    func dates(_ microseconds: Int64, _ expected: String) {
+        #expect(HTTPDate.text(microseconds: microseconds) == expected)
+    }
+
     @Test("Places")
     func places() {
         let place = APIPlace()

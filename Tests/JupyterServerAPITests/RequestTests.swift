@@ -36,6 +36,9 @@ struct RequestTests {
             parsing: Array(#"{"path":"a.ipynb","type":"notebook","name":"a","kernel":{"id":null,"name":"k"}}"#.utf8))
         #expect(session.path == "a.ipynb" && session.type == "notebook" && session.name == "a")
         #expect(session.kernelName == "k" && session.kernelID == nil)
+        let odd = try CreateSessionRequest(
+            parsing: Array(#"{"path":"a","type":"file","kernel":{"id":"../x"}}"#.utf8))
+        #expect(odd.kernelID == nil)
         let old = try CreateSessionRequest(parsing: Array(#"{"notebook":{"path":"b.ipynb"},"kernel":null}"#.utf8))
         #expect(old.path == "b.ipynb" && old.type == "notebook" && old.kernelName == nil)
     }
@@ -45,7 +48,7 @@ struct RequestTests {
         arguments: [
             ("", "No JSON data provided"), ("null", "No JSON data provided"),
             ("{}", "Missing field in JSON data: path"), (#"{"path":"a"}"#, "Missing field in JSON data: type"),
-            (#"{"path":"a","type":"file","kernel":{"id":"x"}}"#, "Invalid kernel id: 'x'"),
+            (#"{"path":"a","type":"file","kernel":{"id":1}}"#, "Field in JSON data is not a string: id"),
         ])
     func badSession(_ body: String, _ message: String) {
         let error = #expect(throws: APIError.self) { try CreateSessionRequest(parsing: Array(body.utf8)) }
