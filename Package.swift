@@ -126,6 +126,13 @@ let package = Package(
         .target(
             name: "WebServing", dependencies: [hummingbirdCore, httpTypes, logging] + nio, swiftSettings: strict),
         .target(
+            name: "JupyterServer",
+            dependencies: [
+                "AccessRules", "ContentsStore", "JupyterProtocol", "JupyterServerAPI", "KernelHosting",
+                "KernelWebSocket", "SessionRegister", "WebServing", hummingbird, hummingbirdCore, httpTypes, lifecycle,
+                logging,
+            ] + nio, swiftSettings: strict),
+        .target(
             name: "Command",
             dependencies: [
                 "EventJournal", "JupyterProtocol", "KernelRuntime", "LinuxKit", "NotebookFormat", "Replay", "ZeroMQ",

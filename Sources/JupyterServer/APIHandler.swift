@@ -1,0 +1,76 @@
+import AccessRules
+import JupyterProtocol
+import JupyterServerAPI
+
+/// Answers the requests of the API.
+struct APIHandler: Sendable {
+    /// The version of Jupyter Server whose API this is.
+    static let version = "2.21.0"
+
+    let kernels: KernelAPI
+    let sessions: SessionAPI
+    let contents: ContentsAPI
+    let started: Int64
+
+    /// Answers a request that has passed. Refusals are answers too.
+    func answer(_ endpoint: Endpoint, _ request: APIRequest) async -> Answer {
+        guard endpoint.methods.contains(request.method) else { return .refusal(APIError(405)) }
+        do {
+            return try await handle(endpoint, request)
+        } catch let error as APIError {
+            return .refusal(error)
+        } catch {
+            return .refusal(APIError(500))
+        }
+    }
+
+    private func handle(_ endpoint: Endpoint, _ request: APIRequest) async throws -> Answer {
+        switch endpoint {
+        case .home: home()
+        case .version: .json(ServerStatus.version(APIHandler.version))
+        case .health: .json(["status": "ok"])
+        case .status: await status()
+        case .identity:
+            .json(try IdentityModel(username: "anonymous").json(permissions: request.query["permissions"] ?? ""))
+        case .kernelSpecs: kernels.listSpecs()
+        case .kernelSpec(let name): try kernels.spec(name)
+        case .kernelSpecFile(let name, let file): try kernels.file(file, of: name)
+        case .kernels: request.method == "POST" ? try await kernels.start(request) : await kernels.list()
+        case .kernel(let id): request.method == "DELETE" ? try await kernels.delete(id) : try await kernels.model(id)
+        case .kernelAction(let id, let action): try await kernels.act(action, on: id)
+        case .kernelChannels(let id): try await refuseChannels(id)
+        case .sessions: request.method == "POST" ? try await sessions.create(request) : try await sessions.list()
+        case .session(let id): try await session(id, request)
+        case .contents(let path): try await contents.handle(path, request)
+        case .checkpoints(let path): try await contents.checkpoints(of: path, request)
+        case .checkpoint(let path, let id): try await contents.checkpoint(id, of: path, request)
+        case .trust(let path): try await contents.trust(path)
+        case .file(let path): try await contents.file(path)
+        }
+    }
+
+    private func session(_ id: String, _ request: APIRequest) async throws -> Answer {
+        switch request.method {
+        case "PATCH": try await sessions.change(id, request)
+        case "DELETE": try await sessions.delete(id)
+        default: try await sessions.session(id)
+        }
+    }
+
+    private func status() async -> Answer {
+        let models = await kernels.models()
+        let last = models.map(\.lastActivity).max() ?? started
+        return .json(ServerStatus(started: started, lastActivity: last).json(kernels: models))
+    }
+
+    private func home() -> Answer {
+        let text = "Husk serves kernels. Point JupyterLab here: jupyter lab --gateway-url=URL\n"
+        return Answer(status: 200, headers: [("Content-Type", "text/plain; charset=utf-8")], body: Array(text.utf8))
+    }
+
+    /// A plain request for what is a WebSocket.
+    private func refuseChannels(_ id: String) async throws -> Answer {
+        _ = try await kernels.kernel(id)
+        throw APIError(400, "Can \"Upgrade\" only to \"WebSocket\".")
+    }
+}

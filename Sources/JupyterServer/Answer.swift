@@ -1,0 +1,23 @@
+import JupyterProtocol
+import JupyterServerAPI
+
+/// An answer to a request, before it is put into HTTP.
+struct Answer: Sendable {
+    var status: Int
+    var headers: [(name: String, value: String)] = []
+    var body: [UInt8] = []
+
+    /// JSON.
+    static func json(_ value: JSONValue, status: Int = 200, location: String? = nil) -> Answer {
+        Answer(
+            status: status,
+            headers: [("Content-Type", "application/json")] + (location.map { [("Location", $0)] } ?? []),
+            body: value.encoded())
+    }
+
+    /// It is done, and there is nothing to say.
+    static let done = Answer(status: 204)
+
+    /// Why it is not done.
+    static func refusal(_ error: APIError) -> Answer { json(error.body, status: error.status) }
+}

@@ -1,0 +1,104 @@
+import JupyterServerAPI
+
+/// What a path of the Jupyter Server API names, and the methods that it knows (Jupyter Server, "REST API"). No input or
+/// output.
+enum Endpoint: Hashable {
+    case home
+    case version
+    case status
+    case identity
+    case kernelSpecs
+    case kernelSpec(String)
+    case kernelSpecFile(String, file: String)
+    case kernels
+    case kernel(String)
+    case kernelAction(String, KernelAction)
+    case kernelChannels(String)
+    case sessions
+    case session(String)
+    case contents(String)
+    case checkpoints(String)
+    case checkpoint(String, id: String)
+    case trust(String)
+    case file(String)
+    case health
+
+    /// Reads a path, without its query and behind the server's base; nil for one that names nothing.
+    init?(path: some StringProtocol) {
+        // By bytes: a slash with a combining mark is no slash to Swift's characters.
+        let words = path.utf8.split(separator: UInt8(ascii: "/")).map {
+            PercentEncoding.decoded(String(decoding: Array($0), as: UTF8.self))
+        }
+        guard let first = words.first else {
+            self = .home
+            return
+        }
+        switch (first, words.count) {
+        case ("api", 1): self = .version
+        case ("api", _): self.init(words: words.dropFirst())
+        case ("kernelspecs", 3): self = .kernelSpecFile(words[1], file: words[2])
+        case ("files", 2...): self = .file(words.dropFirst().joined(separator: "/"))
+        case ("health", 2) where words[1] == "live" || words[1] == "ready": self = .health
+        case ("tree", _), ("lab", _): self = .home
+        default: return nil
+        }
+    }
+
+    private init?(words: ArraySlice<String>) {
+        let rest = words.dropFirst()
+        guard let first = words.first else { return nil }
+        switch (first, rest.count) {
+        case ("status", 0): self = .status
+        case ("me", 0): self = .identity
+        case ("kernelspecs", 0): self = .kernelSpecs
+        case ("kernelspecs", 1): self = .kernelSpec(rest[rest.startIndex])
+        case ("kernels", 0): self = .kernels
+        case ("kernels", 1...2):
+            let id = rest[rest.startIndex]
+            guard JupyterID.isValid(id) else { return nil }
+            guard rest.count == 2, let last = rest.last else {
+                self = .kernel(id)
+                return
+            }
+            if last == "channels" {
+                self = .kernelChannels(id)
+            } else {
+                guard let action = KernelAction(rawValue: last) else { return nil }
+                self = .kernelAction(id, action)
+            }
+        case ("sessions", 0): self = .sessions
+        case ("sessions", 1): self = .session(rest[rest.startIndex])
+        case ("contents", _): self = Endpoint.contents(Array(rest))
+        default: return nil
+        }
+    }
+
+    private static func contents(_ words: [String]) -> Endpoint {
+        func path(_ words: some Sequence<String>) -> String { words.joined(separator: "/") }
+        if words.last == "checkpoints" { return .checkpoints(path(words.dropLast())) }
+        if words.last == "trust", words.count > 1 { return .trust(path(words.dropLast())) }
+        if words.count >= 2, words[words.count - 2] == "checkpoints" {
+            return .checkpoint(path(words.dropLast(2)), id: words[words.count - 1])
+        }
+        return .contents(path(words))
+    }
+
+    /// The methods that it knows, beside OPTIONS.
+    var methods: Set<String> {
+        switch self {
+        case .home, .version, .status, .identity, .kernelSpecs, .kernelSpec, .kernelSpecFile, .kernelChannels, .file,
+            .health:
+            ["GET", "HEAD"]
+        case .kernels, .sessions: ["GET", "HEAD", "POST"]
+        case .kernel: ["GET", "HEAD", "DELETE"]
+        case .kernelAction, .trust: ["POST"]
+        case .session: ["GET", "HEAD", "PATCH", "DELETE"]
+        case .contents: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+        case .checkpoints: ["GET", "HEAD", "POST"]
+        case .checkpoint: ["POST", "DELETE"]
+        }
+    }
+
+    /// Whether everybody may ask.
+    var isPublic: Bool { self == .version || self == .health }
+}

@@ -1,0 +1,95 @@
+import AccessRules
+import Glibc
+import HTTPTypes
+import Hummingbird
+import JupyterServerAPI
+import KernelWebSocket
+import NIOCore
+import WebServing
+
+/// Between HTTP and the API: access, bodies, headers.
+struct HTTPGateway: HTTPResponder {
+    typealias Context = BasicRequestContext
+
+    /// Bytes of a body: a file of the contents store's size in base64, and some.
+    private static let largestBody = 384 << 20
+
+    let rules: AccessRules
+    let handler: APIHandler
+
+    func respond(to request: Request, context: Context) async throws -> Response {
+        let (path, query) = HTTPGateway.parts(request.head.path ?? "/")
+        let endpoint = Endpoint(path: path)
+        let target: AccessRequest.Target =
+            switch endpoint {
+            case .home: .page
+            case .file: .file
+            default: .api
+            }
+        let decision = rules.decide(
+            AccessRequest(request.head, target: target, query: query, isPublic: endpoint?.isPublic ?? false),
+            now: Int64(time(nil)))
+        var answer: Answer
+        switch decision.outcome {
+        case .preflight: answer = Answer(status: 200)
+        case .redirected(let place): answer = Answer(status: 302, headers: [("Location", place)])
+        case .refused(let error): answer = .refusal(error)
+        case .allowed:
+            guard let endpoint else {
+                answer = .refusal(APIError(404))
+                break
+            }
+            do {
+                var request = request
+                let body = try await request.collectBody(upTo: HTTPGateway.largestBody)
+                answer = await handler.answer(
+                    endpoint,
+                    APIRequest(method: request.method.rawValue, query: query, body: Array(buffer: body)))
+            } catch is NIOTooManyBytesError {
+                answer = .refusal(APIError(413))
+            }
+        }
+        return HTTPGateway.response(answer, to: request, headers: decision.headers)
+    }
+
+    /// What becomes of a request to open a WebSocket.
+    func open(_ head: HTTPRequest) async -> WebSocketAnswer {
+        let (path, query) = HTTPGateway.parts(head.path ?? "/")
+        guard case .kernelChannels(let id)? = Endpoint(path: path),
+            case .allowed = rules.decide(
+                AccessRequest(head, target: .webSocket, query: query), now: Int64(time(nil))
+            ).outcome,
+            let kernel = try? await handler.kernels.kernel(id)
+        else { return .decline }
+        let offered = head.headerFields[values: .secWebSocketProtocol].flatMap {
+            $0.split(separator: ",").map { String($0.filter { $0 != " " }) }
+        }
+        let framing = KernelFraming(offered: offered)
+        // Without a name of its own a client cannot come back.
+        let client = query["session_id"].flatMap { $0.isEmpty ? nil : $0 } ?? JupyterID.random()
+        let socket = KernelSocket(
+            kernel: kernel, client: client, framing: framing, since: query["since"].flatMap { UInt64($0) })
+        return .open(subprotocol: framing.subprotocol, headers: []) { messages, writer in
+            await socket.serve(messages, writer)
+        }
+    }
+
+    private static func parts(_ uri: String) -> (path: String, query: [String: String]) {
+        guard let mark = uri.utf8.firstIndex(of: UInt8(ascii: "?")) else { return (uri, [:]) }
+        return (String(uri[..<mark]), APIRequest.query(uri[mark...].dropFirst()))
+    }
+
+    private static func response(
+        _ answer: Answer, to request: Request, headers: [AccessDecision.Header]
+    ) -> Response {
+        var fields = HTTPFields()
+        for (name, value) in answer.headers + headers.map({ ($0.name, $0.value) }) {
+            if let name = HTTPField.Name(name) { fields.append(HTTPField(name: name, value: value)) }
+        }
+        let isBodiless = request.method == .head || answer.status == 204
+        if request.method == .head { fields[.contentLength] = "\(answer.body.count)" }
+        return Response(
+            status: .init(code: answer.status), headers: fields,
+            body: isBodiless ? .init() : .init(byteBuffer: ByteBuffer(bytes: answer.body)))
+    }
+}

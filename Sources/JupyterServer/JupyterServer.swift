@@ -1,0 +1,50 @@
+public import AccessRules
+public import ContentsStore
+import Glibc
+import Hummingbird
+import HummingbirdCore
+public import JupyterServerAPI
+public import KernelHosting
+public import Logging
+import ServiceLifecycle
+import WebServing
+
+/// A server of the Jupyter Server API: kernels and their channels, sessions, contents.
+public struct JupyterServer: Sendable {
+    private let gateway: HTTPGateway
+    private let logger: Logger
+
+    /// Puts a server together.
+    ///
+    /// - Parameters:
+    ///   - rules: who may use it.
+    ///   - contents: the files that it serves.
+    ///   - place: where its URLs begin.
+    public init(
+        kernels: HostedKernels, specs: KernelSpecs, contents: ContentsStore, rules: AccessRules,
+        place: APIPlace = APIPlace(), logger: Logger
+    ) {
+        let kernelAPI = KernelAPI(kernels: kernels, specs: specs, place: place)
+        gateway = HTTPGateway(
+            rules: rules,
+            handler: APIHandler(
+                kernels: kernelAPI, sessions: SessionAPI(kernelAPI, place: place),
+                contents: ContentsAPI(store: contents, place: place), started: Int64(time(nil)) * 1_000_000))
+        self.logger = logger
+    }
+
+    /// Serves until SIGTERM or SIGINT; requests that have begun are finished.
+    ///
+    /// - Parameter whenReady: called with the port once clients can connect.
+    public func run(host: String, port: Int, whenReady: @escaping @Sendable (Int) -> Void) async throws {
+        let gateway = gateway
+        let application = Application(
+            responder: gateway,
+            server: HTTPServerBuilder { responder in
+                WebSocketUpgradeChannel(responder: responder) { await gateway.open($0) }
+            },
+            configuration: .init(address: .hostname(host, port: port)),
+            onServerRunning: { channel in whenReady(channel.localAddress?.port ?? port) }, logger: logger)
+        try await application.runService()
+    }
+}

@@ -1,0 +1,95 @@
+import JupyterProtocol
+import JupyterServerAPI
+import KernelHosting
+
+/// `/api/kernelspecs` and `/api/kernels`.
+struct KernelAPI: Sendable {
+    let kernels: HostedKernels
+    let specs: KernelSpecs
+    let place: APIPlace
+
+    // MARK: Kernelspecs
+
+    func listSpecs() -> Answer {
+        .json(KernelSpecModel.list(specs.specs.map(\.model), default: specs.defaultName, at: place))
+    }
+
+    func spec(_ name: String) throws(APIError) -> Answer {
+        guard let spec = specs.spec(name) else { throw .noKernelSpec(name) }
+        return .json(spec.model.json(at: place))
+    }
+
+    func file(_ file: String, of name: String) throws(APIError) -> Answer {
+        guard let bytes = specs.spec(name)?.files[file], KernelSpecModel.isResource(file) else { throw APIError(404) }
+        return Answer(status: 200, headers: [("Content-Type", KernelSpecs.mediaType(file))], body: bytes)
+    }
+
+    // MARK: Kernels
+
+    func models() async -> [KernelModel] {
+        var models: [KernelModel] = []
+        for kernel in await kernels.all { models.append(await KernelAPI.model(kernel)) }
+        return models
+    }
+
+    func list() async -> Answer { .json(.array(await models().map(\.json))) }
+
+    func start(_ request: APIRequest) async throws -> Answer {
+        let wanted = try StartKernelRequest(parsing: request.body)
+        let kernel = try await start(
+            name: wanted.name, id: wanted.kernelID, path: wanted.path ?? "", environment: wanted.environment)
+        return .json(await KernelAPI.model(kernel).json, status: 201, location: place.kernel(kernel.id))
+    }
+
+    /// Starts a kernel for whoever wants one. Throws 501 for a kernelspec that there is not.
+    func start(
+        name: String?, id: String?, path: String, environment: [String: String] = [:]
+    ) async throws -> HostedKernel {
+        let name = name ?? specs.defaultName
+        guard specs.spec(name) != nil else { throw APIError.kernelNotAvailable(name) }
+        let origin = KernelOrigin(spec: name, path: path, environment: environment)
+        do {
+            return try await kernels.start(id ?? JupyterID.random(), from: origin)
+        } catch let error as HostingError {
+            throw APIError(409, "\(error)")
+        } catch {
+            throw APIError.kernelNotStarted(name, why: "\(error)")
+        }
+    }
+
+    func kernel(_ id: String) async throws(APIError) -> HostedKernel {
+        guard let kernel = await kernels.kernel(id) else { throw .noKernel(id) }
+        return kernel
+    }
+
+    func model(_ id: String) async throws(APIError) -> Answer {
+        .json(await KernelAPI.model(try await kernel(id)).json)
+    }
+
+    func delete(_ id: String) async throws(APIError) -> Answer {
+        guard await kernels.end(id) else { throw .noKernel(id) }
+        return .done
+    }
+
+    func act(_ action: KernelAction, on id: String) async throws(APIError) -> Answer {
+        let kernel = try await kernel(id)
+        switch action {
+        case .interrupt:
+            await kernel.interrupt()
+            return .done
+        case .restart:
+            do { try await kernel.restart() } catch {
+                throw APIError(500, APIError.restartFailed.message, reason: "\(error)")
+            }
+            return .json(await KernelAPI.model(kernel).json)
+        }
+    }
+
+    static func model(_ kernel: HostedKernel) async -> KernelModel {
+        let state = await kernel.state
+        return KernelModel(
+            id: kernel.id, name: kernel.origin.spec, lastActivity: state.lastActivity,
+            state: KernelModel.State(rawValue: state.activity.rawValue) ?? .unknown, connections: state.connections,
+            reason: state.reason)
+    }
+}
