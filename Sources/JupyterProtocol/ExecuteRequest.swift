@@ -11,6 +11,12 @@ public struct ExecuteRequest: Hashable, Sendable {
     /// Whether an error aborts the cells that wait behind it.
     public var stopOnError: Bool
 
+    /// Whether there is nothing to run.
+    public var isBlank: Bool {
+        // The four separators of ASCII are spaces to interpreters and not to Unicode.
+        code.unicodeScalars.allSatisfy { $0.properties.isWhitespace || (0x1c...0x1f).contains($0.value) }
+    }
+
     /// Reads the content; nil if it has no code, or expressions that are none.
     public init?(content: JSONValue) {
         guard let code = content["code"]?.stringValue else { return nil }

@@ -3,6 +3,7 @@ public struct JSONCheck {
     private var scanner: JSONScanner
     private let path: [String]
     private var found: JSONScanner.Text?
+    private var foundInteger: Int?
 
     /// Whether `bytes` are one JSON object (RFC 8259).
     public static func isObject(_ bytes: [UInt8]) throws(JSONError) -> Bool {
@@ -17,6 +18,14 @@ public struct JSONCheck {
             return check.found.map { JSONParser.string($0, in: check.scanner.bytes) }
         }
         return text ?? nil
+    }
+
+    /// The integer at a path, likewise.
+    public static func integer(at path: String..., in bytes: [UInt8]) -> Int? {
+        let integer = try? run(bytes, path: path) { check throws(JSONError) -> Int? in
+            try check.wholeObject() ? check.foundInteger : nil
+        }
+        return integer ?? nil
     }
 
     private static func run<Value>(
@@ -54,7 +63,11 @@ public struct JSONCheck {
         case .string:
             let text = try scanner.text()
             if matched == path.count { found = text }
-        case .number: _ = try scanner.number()
+        case .number:
+            let number = try scanner.number()
+            if matched == path.count, number.isInteger {
+                foundInteger = Int(String(decoding: scanner.bytes[number.range], as: UTF8.self))
+            }
         case .yes: try scanner.word("true")
         case .no: try scanner.word("false")
         case .null: try scanner.word("null")
@@ -69,6 +82,7 @@ public struct JSONCheck {
             if let matched, matched < path.count, JSONParser.string(name, in: scanner.bytes) == path[matched] {
                 // What came before under the same name does not count any more.
                 found = nil
+                foundInteger = nil
                 inner = matched + 1
             }
             try skip(depth: depth + 1, matched: inner)

@@ -217,23 +217,27 @@ struct SessionMachine {
     private mutating func begin(
         _ request: ClientRequest, in name: RequestLane.Name, _ outputs: inout [Output]
     ) -> [UInt8]? {
-        guard var content = try? JSONValue(parsing: request.content), let cell = ExecuteRequest(content: content)
+        guard let parsed = try? JSONValue(parsing: request.content), let cell = ExecuteRequest(content: parsed),
+            let end = request.content.lastIndex(of: UInt8(ascii: "}"))
         else { return nil }
         lanes[name]?.stopsOnError = cell.stopOnError
-        if cell.storeHistory, !cell.silent {
-            executionCount += 1
-            if !isForgettable(cell.code) { outputs.append(.remember(line: executionCount, input: cell.code)) }
+        // What is not stored is shown under the next number and does not use it up, as with IPython.
+        let line = executionCount + 1
+        if cell.storeHistory, !cell.silent, !cell.isBlank {
+            executionCount = line
+            if !isForgettable(cell.code) { outputs.append(.remember(line: line, input: cell.code)) }
         }
         lanes[name]?.line = executionCount
         if !cell.silent {
-            let shown: JSONValue = [
-                "code": .string(cell.code), "execution_count": .integer(Int64(executionCount)),
-            ]
+            let shown: JSONValue = ["code": .string(cell.code), "execution_count": .integer(Int64(line))]
             outputs.append(.publish(type: "execute_input", request: request.number, content: shown.encoded()))
         }
-        content["execution_count"] = .integer(Int64(executionCount))
-        if let header = try? JSONValue(parsing: controlHeader) { content["control_header"] = header }
-        return content.encoded()
+        // Behind what the client sent, which code may ask for as it came; of equal names the last counts.
+        var content = request.content[..<end] + Array(",\"execution_count\":\(line)".utf8)
+        if (try? JSONCheck.isObject(controlHeader)) == true {
+            content += Array(",\"control_header\":".utf8) + controlHeader
+        }
+        return content + [UInt8(ascii: "}")]
     }
 
     /// Whether this is one of the inputs that nobody wants back, such as the last line of every console.
@@ -301,6 +305,12 @@ struct SessionMachine {
         case let type where SessionMachine.ends(type):
             lanes[name]?.finish()
             asking.remove(number)
+            // The code inside may have set the counter. Of cells that run at once the latest has counted last.
+            if type == "execute_reply", let count = JSONCheck.integer(at: "execution_count", in: message.content),
+                count != lane.line, (0..<Int(Int32.max)).contains(count)
+            {
+                executionCount = count
+            }
             status("idle", number, &outputs)
             if type == "execute_reply", lane.stopsOnError,
                 JSONCheck.text(at: "status", in: message.content) == "error"

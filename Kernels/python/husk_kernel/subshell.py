@@ -161,11 +161,12 @@ class Subshell:
         shell = self.kernel.shell
         content = message.content
         code = content.get("code", "")
-        self.kernel.control_header = content.get("control_header", {})
+        # The server's own additions are no part of what the client sent.
+        self.kernel.control_header = content.pop("control_header", {})
         self._started = datetime.now(UTC)
         self.is_silent = bool(content.get("silent", False))
         stores = bool(content.get("store_history", not self.is_silent)) and not self.is_silent
-        self.execution_count = content.get("execution_count", 0)
+        self.execution_count = content.pop("execution_count", 1)
         self.last_error = None
         self.refusal = None
         self.has_failed_to_display = False
@@ -248,7 +249,7 @@ class Subshell:
             except KeyboardInterrupt:
                 self.is_running = False
         reply: dict[str, Any] = {
-            "execution_count": content.get("execution_count", 0),
+            "execution_count": self.execution_count - 1,
             "user_expressions": expressions,
             "payload": self.payload_manager.read_payload(),
         }
