@@ -43,6 +43,7 @@ final class NotebookReplay: KernelFront {
     private var deadline: EventLoop.Timer?
     private var hasTimedOut = false
     private var isDone = false
+    private var isStopped = false
     private var kernel: KernelServer?
     private var loop: EventLoop?
     private var header: [UInt8] = []
@@ -107,7 +108,12 @@ final class NotebookReplay: KernelFront {
         try kernel.serve(self)
         _ = try loop.watch(signals.descriptor.number) { [unowned self] _ in
             while let signal = signals.next() {
-                if signal != SIGINT || hasTimedOut { kernel.end() } else { interruptByUser() }
+                if signal != SIGINT || hasTimedOut {
+                    isStopped = true
+                    kernel.end()
+                } else {
+                    interruptByUser()
+                }
             }
         }
         kernel.whenReady = { [unowned self] in
@@ -115,11 +121,13 @@ final class NotebookReplay: KernelFront {
             next()
         }
         try loop.run()
-        if let death, death != .requested {
+        // A cell can end the kernel as a user does, and then the cells behind it do not run.
+        let hasLeft = death == .requested && !isDone && !isStopped
+        if let death, death != .requested || hasLeft {
             if !kernel.lastWords.isEmpty { throw Failure(kernel.lastWords) }
             if current != nil { finish(.dead) }
             if results.isEmpty { throw Failure("\(death)") }
-            StandardError.line("husk run: \(death)")
+            StandardError.line("husk run: \(hasLeft ? "The notebook has ended its kernel." : "\(death)")")
         }
         for index in earlier.keys.sorted() { compare(index) }
         printer.end(

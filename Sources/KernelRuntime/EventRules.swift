@@ -34,7 +34,7 @@ enum EventRules {
     static func destination(of type: String) -> Destination? {
         if events.contains(type) { return .broadcast }
         switch type {
-        case "hello", "done", "awaiting": return .nowhere
+        case "hello", "done", "awaiting", "exiting": return .nowhere
         case "input_request": return .input
         case "execute_reply", "complete_reply", "inspect_reply", "is_complete_reply", "comm_info_reply",
             "debug_reply", "shutdown_reply", "usage_reply":

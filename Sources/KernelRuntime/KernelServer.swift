@@ -386,7 +386,10 @@ public final class KernelServer {
     }
 
     /// The interpreter is gone and the channel empty: its last words, then the death itself.
-    private func conclude(_ reason: Death) {
+    private func conclude(_ learnt: Death) {
+        // It said that it would end, and may have done so before it was ended.
+        let reason = machine.isEnding && learnt == .process(.exited(0)) ? .requested : learnt
+        death = reason
         do {
             if let text = channel.unpublishedText() { try record(text) }
             for leftover in descriptors.leftovers() {

@@ -289,6 +289,11 @@ struct SessionMachine {
             startNext(.main, &outputs)
             return startNext(.control, &outputs)
         }
+        if message.type == "exiting" {
+            // The code inside ended the kernel as a user does, by `exit`: nobody is to be told of a death.
+            isEnding = true
+            return outputs.append(.end(restart: false))
+        }
         if SessionMachine.ends(message.type), aside.removeValue(forKey: number) != nil {
             return status("idle", number, &outputs)
         }

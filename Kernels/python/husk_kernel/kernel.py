@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import builtins
 import contextvars
 import getpass
@@ -25,6 +26,9 @@ from .subshell import Subshell
 
 _request: contextvars.ContextVar[int] = contextvars.ContextVar("husk_request", default=0)
 
+_LEAVING = 0.1
+"""Seconds between `exit` and the kernel's end."""
+
 _REMEMBERED = 512
 """How many requests can be named as the parents of what threads still print."""
 
@@ -39,6 +43,7 @@ class Kernel:
         self._main_ident = 0
         self._own_modules: frozenset[str] = frozenset()
         self.is_serving = False
+        self._is_leaving = False
         self.control_header: dict[str, Any] = {}
         self.main = Subshell(self, None)
         self.subshells: dict[str, Subshell] = {}
@@ -163,8 +168,28 @@ class Kernel:
         # A request may have been placed before the bell was watched.
         loop.call_soon(self.take_requests)
         self.main.run_loop()
-        self.shell.atexit_operations()
+        if self._is_leaving:
+            self._finish()
+        else:
+            self.shell.atexit_operations()
         return 0
+
+    def leave_soon(self) -> None:
+        """End the kernel as `exit` does: a moment later, so that the cell's reply goes out."""
+        if self.is_serving:
+            loop = self.main.loop
+            loop.call_soon_threadsafe(loop.call_later, _LEAVING, self._leave)
+
+    def _leave(self) -> None:
+        self._is_leaving = True
+        self.main.stop()
+
+    def _finish(self) -> None:
+        """Do what Python does at its end, while there is a channel to hear it."""
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
+        self.channel.finish_output()
+        self.channel.send(0, "exiting", {})
 
     def foreign_loop(self, subshell: Subshell) -> AbstractContextManager[None]:
         """Surround the run of a loop that is not asyncio's: trio's has its own way with SIGINT."""

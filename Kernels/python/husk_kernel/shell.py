@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from IPython.core import page, payloadpage
 from IPython.core.application import ProfileDir
+from IPython.core.autocall import ZMQExitAutocall
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.payload import PayloadManager
 from traitlets import Any as AnyTrait
-from traitlets import observe
+from traitlets import default, observe
 from traitlets.config import Config
 
 from .cellnames import CellCompiler
@@ -245,17 +246,18 @@ class ZMQInteractiveShell(InteractiveShell):
     system = InteractiveShell.system_piped
 
     def ask_exit(self) -> None:
-        """Ask the client to end the kernel; `exit` and `quit` call it."""
-        self.payload_manager.write_payload({"source": "ask_exit", "keepkernel": False})
+        """End the kernel, and ask the client to end; `exit` and `quit` call it."""
+        self.exit_now = not self.keepkernel_on_exit
+        self.payload_manager.write_payload({"source": "ask_exit", "keepkernel": self.keepkernel_on_exit})
 
-    @property
-    def exit_now(self) -> bool:
-        return False
+    @default("exiter")
+    def _exiter_default(self) -> ZMQExitAutocall:
+        return ZMQExitAutocall(self)
 
-    @exit_now.setter
-    def exit_now(self, value: bool) -> None:
-        if value:
-            self.ask_exit()
+    @observe("exit_now")
+    def _exit_now_changed(self, change: Any) -> None:
+        if change["new"]:
+            self.kernel.leave_soon()
 
     def set_next_input(self, text: str, replace: bool = False) -> None:
         self.payload_manager.write_payload({"source": "set_next_input", "text": text, "replace": replace})
