@@ -9,6 +9,7 @@ import queue
 import select
 import sys
 import threading
+import time
 from collections import deque
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionResult
 
     from .kernel import Kernel
+
+_HEAD_START = 0.005
+"""Seconds that text has before the question behind it."""
 
 _PATIENCE = 2.0
 """Seconds for which the end of a subshell's thread is awaited."""
@@ -279,6 +283,8 @@ class Subshell:
             )
         channel = self.kernel.channel
         channel.finish_output()
+        # Questions and text travel on sockets of their own, and clients look at that of the questions first.
+        time.sleep(_HEAD_START)
         while not self._answers.empty():
             self._answers.get()
         channel.send(message.request, "input_request", {"prompt": prompt, "password": is_password})
