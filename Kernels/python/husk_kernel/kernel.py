@@ -12,6 +12,7 @@ import sys
 import threading
 from asyncio import new_event_loop, set_event_loop
 from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
 from typing import Any
 
 from . import __version__, comms
@@ -31,6 +32,27 @@ _LEAVING = 0.1
 
 _REMEMBERED = 512
 """How many requests can be named as the parents of what threads still print."""
+
+
+def _whole(
+    header: dict[str, Any], kind: str, metadata: dict[str, Any], content: dict[str, Any], buffers: list[bytes]
+) -> dict[str, Any]:
+    """Return a message with all the parts that ipykernel's have."""
+    header = dict(header)
+    try:
+        header["date"] = datetime.fromisoformat(header["date"])
+    except (KeyError, TypeError, ValueError):
+        # Clients may leave it out, or say what they like.
+        pass
+    return {
+        "header": header,
+        "msg_id": header.get("msg_id", ""),
+        "msg_type": kind or header.get("msg_type", ""),
+        "parent_header": {},
+        "metadata": metadata,
+        "content": content,
+        "buffers": buffers,
+    }
 
 
 class Kernel:
@@ -79,16 +101,11 @@ class Kernel:
     def get_parent(self, channel: str | None = None) -> dict[str, Any]:
         """Return the message that is being handled; of the control channel, the latest that has come."""
         if channel == "control":
-            return {"header": self.control_header, "parent_header": {}, "metadata": {}, "content": {}}
+            return _whole(self.control_header, "", {}, {}, []) if self.control_header else {}
         message = self.here.current
-        return {
-            "header": message.header,
-            "parent_header": {},
-            "metadata": message.metadata,
-            "content": message.content,
-            "msg_id": message.header.get("msg_id", ""),
-            "msg_type": message.type,
-        }
+        if not message.type:
+            return {}
+        return _whole(message.header, message.type, message.metadata, message.content, message.buffers)
 
     def set_parent(self, ident: Any, parent: dict[str, Any], channel: str = "shell") -> None:
         """Make what the calling thread or task prints from now on belong to a message's cell."""

@@ -6,6 +6,8 @@ import asyncio
 import os
 import sys
 import threading
+import warnings
+from inspect import signature
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from IPython.core import page, payloadpage
@@ -168,6 +170,7 @@ class ZMQInteractiveShell(InteractiveShell):
     compiler_class = CellCompiler
     kernel = AnyTrait()
     keepkernel_on_exit = None
+    takes_cell_metadata = "cell_meta" in signature(InteractiveShell.run_cell).parameters
 
     def __init__(self, kernel: Kernel) -> None:
         """Make the shell without touching the disk: it is made once, outside every sandbox."""

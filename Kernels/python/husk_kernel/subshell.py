@@ -175,11 +175,14 @@ class Subshell:
         self.refusal = None
         self.has_failed_to_display = False
         self.was_interrupted = False
+        about = message.metadata or {}
         options = {
             "store_history": stores,
             "silent": self.is_silent,
-            "cell_id": (message.metadata or {}).get("cellId"),
+            "cell_id": about.get("cellId"),
         }
+        if shell.takes_cell_metadata:
+            options["cell_meta"] = about
         result = None
         if self.is_main:
             # While the main thread is busy somebody else has to hear what comes for the others.
