@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.machinery
 import importlib.util
 import sys
 import types
@@ -83,12 +85,7 @@ class IPKernelApp:
 
 def announce(kernel: Kernel) -> None:
     """Be recognised as a notebook by libraries that look for ipykernel's modules, installed or not."""
-    if "ipykernel" not in sys.modules and importlib.util.find_spec("ipykernel") is None:
-        package = types.ModuleType("ipykernel")
-        package.__path__ = []
-        package.version_info = VERSION  # type: ignore[attr-defined]
-        package.__version__ = ".".join(map(str, VERSION))  # type: ignore[attr-defined]
-        sys.modules["ipykernel"] = package
+    _stand_in_for_package()
     from .comms import Comm
     from .shell import ZMQInteractiveShell
     from .streams import OutStream
@@ -101,10 +98,33 @@ def announce(kernel: Kernel) -> None:
     _stand_in("zmqshell", ZMQInteractiveShell=ZMQInteractiveShell)
 
 
+def _stand_in_for_package() -> None:
+    found = importlib.util.find_spec("ipykernel")
+    package: Any = types.ModuleType("ipykernel")
+    package.__spec__ = found or importlib.machinery.ModuleSpec("ipykernel", None, is_package=True)
+    package.__path__ = list(found.submodule_search_locations or ()) if found else []
+    package.version_info = VERSION
+    package.__version__ = ".".join(map(str, VERSION))
+    package.__getattr__ = _connect
+    sys.modules["ipykernel"] = package
+
+
+def _connect(name: str) -> Any:
+    """Return what an installed package has beside its modules; importing it for nothing would cost time."""
+    if name.startswith("__"):
+        raise AttributeError(name)
+    try:
+        return getattr(importlib.import_module("ipykernel.connect"), name)
+    except ImportError:
+        raise AttributeError(f"module 'ipykernel' has no attribute {name!r}") from None
+
+
 def _stand_in(name: str, **members: Any) -> None:
     module = types.ModuleType(f"ipykernel.{name}")
+    module.__spec__ = importlib.machinery.ModuleSpec(module.__name__, None)
     vars(module).update(members)
     sys.modules[module.__name__] = module
+    setattr(sys.modules["ipykernel"], name, module)
 
 
 def replace_debugger() -> None:
