@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-from subprocess import PIPE, run
 
 from IPython.core import page
 from IPython.core.error import UsageError
@@ -49,8 +48,7 @@ class KernelMagics(Magics):
     @line_magic
     def man(self, line: str) -> None:
         """Show a page of the manual in the pager."""
-        found = run(["man", *line.split()], env=os.environ | {"MANPAGER": "cat"}, stdout=PIPE, check=False)
-        page.page(found.stdout.decode(errors="replace"))
+        page.page(self.shell.getoutput(f"man {line} | col -b", split=False))
 
     @line_magic
     def autosave(self, line: str) -> None:

@@ -15,6 +15,7 @@ from IPython.core.application import ProfileDir
 from IPython.core.autocall import ZMQExitAutocall
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
+from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.payload import PayloadManager
 from traitlets import Any as AnyTrait
@@ -162,6 +163,13 @@ def encode_images(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+_TOOLKITS = dict.fromkeys(
+    ("inline", "nbagg", "webagg", "notebook", "ipympl", "widget", None)
+    + ("qt", "qt5", "qt6", "wx", "tk", "gtk", "gtk3", "osx", "macosx", "asyncio")
+)
+"""What `%gui` knows, as ipykernel has it."""
+
+
 class ZMQInteractiveShell(InteractiveShell):
     """The shell under the name by which rich, pandas and others recognise a notebook."""
 
@@ -295,7 +303,10 @@ class ZMQInteractiveShell(InteractiveShell):
         self.kernel.send("error", here.last_error)
 
     def enable_gui(self, gui: str | None = None) -> None:
-        """Accept every toolkit's name: there is no screen inside."""
+        """Accept the names of toolkits, though there is no screen inside."""
+        if gui not in _TOOLKITS:
+            raise UsageError(f"Invalid GUI request {gui!r}, valid ones are:{_TOOLKITS.keys()}")
+        self.active_eventloop = gui
 
     def init_magics(self) -> None:
         super().init_magics()
