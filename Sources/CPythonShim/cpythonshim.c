@@ -26,7 +26,6 @@ static int fail(char *error, size_t capacity) {
 int cpython_start(const char *program, char *error, size_t capacity) {
   PyConfig config;
   PyConfig_InitPythonConfig(&config);
-  config.use_environment = 0;
   config.parse_argv = 0;
   config.pathconfig_warnings = 0;
   config.write_bytecode = 0;

@@ -31,6 +31,7 @@ struct InstallCommand: ParsableCommand {
             spec["argv"] = .array(
                 [
                     "\(installation.programs)/husk", "kernel", "-f", "{connection_file}", "--python", python.program,
+                    "--kernelspec", "{resource_dir}",
                 ].map { .string($0) })
             let folder = try "\(data(python))/kernels/\(name)"
             try Files.makeDirectories(folder)

@@ -32,6 +32,9 @@ struct KernelCommand: ParsableCommand {
     @Option(help: "The database of inputs, shared by kernels; :memory: keeps them with this one.")
     var history: String?
 
+    @Option(help: "The folder of the kernelspec that is started: the variables of its env are shown inside.")
+    var kernelspec: String?
+
     @OptionGroup var options: SandboxOptions
 
     @Argument(parsing: .allUnrecognized, help: .hidden)
@@ -39,32 +42,16 @@ struct KernelCommand: ParsableCommand {
 
     func run() throws {
         try Failure.report("kernel") {
-            try checkIgnored()
+            let others = try InterpreterOptions(checking: ignored, Installation.current())
             var logger = Logger(label: "husk", factory: { StreamLogHandler.standardError(label: $0) })
             logger.logLevel = .warning
             let connection = try readConnectionFile()
             try KernelProcess(
                 connection: connection, file: connectionFile, lease: lease, attach: attach,
                 orphanSeconds: UInt64(max(1, orphanTimeout.duration.components.seconds)),
-                history: HistoryFile.resolve(history ?? wantedHistory), options: options, logger: logger
+                history: HistoryFile.resolve(history ?? others.historyFile), options: options,
+                others: others, kernelspec: kernelspec, logger: logger
             ).run()
-        }
-    }
-
-    /// What clients say in IPython's words.
-    private var wantedHistory: String? {
-        let prefix = "--HistoryManager.hist_file="
-        return ignored.last { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }
-    }
-
-    /// Clients add options that mean something to another kernel only.
-    private func checkIgnored() throws {
-        let known = [
-            "--HistoryManager.", "--IPKernelApp.", "--IPythonKernelApp.", "--InteractiveShell", "--profile",
-            "--Session.", "--KernelApp.",
-        ]
-        for text in ignored where !known.contains(where: { text.hasPrefix($0) }) && text.hasPrefix("-") {
-            throw Failure("unknown option \(text); see husk kernel --help", status: Failure.usage)
         }
     }
 
@@ -107,6 +94,8 @@ struct KernelProcess {
     let orphanSeconds: UInt64
     let history: KernelServer.History
     let options: SandboxOptions
+    let others: InterpreterOptions
+    let kernelspec: String?
     let logger: Logger
 
     func run() throws {
@@ -137,7 +126,7 @@ struct KernelProcess {
                 limits: options.limits.kernel(), keeper: keeper, loop: loop)
             listeners = kernel.deposit
         } else {
-            let plan = try options.plan()
+            let plan = try options.plan(telling: others.arguments, kernelspec: kernelspec.map(Kernelspec.init(folder:)))
             for notice in plan.notices { StandardError.line("husk kernel: \(notice)") }
             planted = PlantedNames(plan.sandbox)
             let order = options.order(place.kernel, plan, orphanSeconds: lease == .durable ? orphanSeconds : 0)

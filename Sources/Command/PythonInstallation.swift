@@ -82,9 +82,28 @@ struct PythonInstallation {
         return mounts
     }
 
+    /// What only a starting Python heeds: a forked one has started already. The rest is applied after the fork.
+    private static let startVariables: Set = [
+        "PYTHONCASEOK", "PYTHONCOERCECLOCALE", "PYTHONDEBUG", "PYTHONDEVMODE", "PYTHONDUMPREFS", "PYTHONDUMPREFSFILE",
+        "PYTHONHASHSEED", "PYTHONINSPECT", "PYTHONMALLOC", "PYTHONMALLOCSTATS",
+        "PYTHONNODEBUGRANGES", "PYTHONNOUSERSITE", "PYTHONOPTIMIZE", "PYTHONPERFSUPPORT", "PYTHONPLATLIBDIR",
+        "PYTHONPROFILEIMPORTTIME", "PYTHONSAFEPATH", "PYTHONUTF8", "PYTHONVERBOSE", "PYTHONWARNDEFAULTENCODING",
+        "PYTHON_CPU_COUNT", "PYTHON_FROZEN_MODULES", "PYTHON_GIL", "PYTHON_JIT", "PYTHON_PERF_JIT_SUPPORT",
+    ]
+
+    private static func needsStart(_ variable: String) -> Bool {
+        let parts = variable.split(separator: "=", maxSplits: 1)
+        // Without a value a variable means nothing to Python.
+        return parts.count == 2 && startVariables.contains(String(parts[0])) && variable != "PYTHONHASHSEED=random"
+    }
+
     /// How it is started.
-    func door(_ installation: Installation) -> InterpreterSpec.Door {
-        if isLinked {
+    ///
+    /// - Parameters:
+    ///   - environment: its variables.
+    ///   - arguments: what its own side of the kernel is told.
+    func door(_ installation: Installation, _ environment: [String], _ arguments: [String]) -> InterpreterSpec.Door {
+        if isLinked, !environment.contains(where: PythonInstallation.needsStart) {
             return .fork(
                 profile: .init(
                     program: "\(installation.programs)/husk-python",
@@ -95,7 +114,7 @@ struct PythonInstallation {
             "import sys; sys.version_info >= (3, 11) or sys.exit('husk: %s is Python %s; a kernel needs 3.11 or later'"
             + " % (sys.executable, sys.version.split()[0])); sys.path.insert(0, '\(PythonInstallation.insidePackages)'); "
             + "from husk_kernel.exec_door import main; main()"
-        return .exec(path: program, arguments: ["-c", start])
+        return .exec(path: program, arguments: ["-c", start] + arguments)
     }
 
     /// Variables that it needs.

@@ -69,13 +69,20 @@ struct SandboxOptions: ParsableArguments {
     }
 
     /// Resolves the options for a kernel that starts in the current directory.
-    func plan() throws -> Plan {
+    ///
+    /// - Parameters:
+    ///   - arguments: what the interpreter's own side is told.
+    ///   - kernelspec: whose variables are shown inside.
+    func plan(telling arguments: [String] = [], kernelspec: Kernelspec? = nil) throws -> Plan {
         let installation = try Installation.current()
         let image = try self.image.map { try ImageStore(data: UserData.cache()).folder(of: $0) }
         let python =
             try image.map { try PythonInstallation(self.python, in: $0) } ?? PythonInstallation(self.python)
+        let environment = try environment(python, kernelspec)
         var plan = Plan(
-            interpreter: InterpreterSpec(door: python.door(installation), environment: [], directory: "/home/user"))
+            interpreter: InterpreterSpec(
+                door: python.door(installation, environment, arguments), environment: environment,
+                directory: "/home/user", arguments: arguments))
         plan.sandbox.mounts = python.mounts(installation)
         plan.sandbox.image = image ?? ""
         plan.sandbox.network = network == .host ? .host : .none
@@ -88,7 +95,6 @@ struct SandboxOptions: ParsableArguments {
         try mountWorkdir(&plan)
         for text in mount { plan.sandbox.mounts.append(try SandboxOptions.mount(text)) }
         plan.sandbox.mounts = SandboxOptions.inOrder(plan.sandbox.mounts)
-        plan.interpreter.environment = try environment(python)
         return plan
     }
 
@@ -159,11 +165,11 @@ struct SandboxOptions: ParsableArguments {
         return .init(host: host, inside: inside, mode: mode)
     }
 
-    private func environment(_ python: PythonInstallation) throws -> [String] {
+    private func environment(_ python: PythonInstallation, _ kernelspec: Kernelspec?) throws -> [String] {
         var variables = python.environment + ["HOME=/home/user", "USER=user", "LOGNAME=user", "SHELL=/bin/bash"]
         if Environment["LANG"] == nil { variables.append("LANG=C.UTF-8") }
         variables += Environment.all.filter { Environment.passes($0.name) }.map { "\($0.name)=\($0.value)" }
-        for text in env {
+        for text in (kernelspec?.variables ?? []) + env {
             let name = String(text.prefix { $0 != "=" })
             guard !name.isEmpty else { throw Failure("--env \(text): it has no name", status: Failure.usage) }
             variables.removeAll { $0.hasPrefix("\(name)=") }

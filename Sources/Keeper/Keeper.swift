@@ -235,7 +235,8 @@ final class Keeper {
         let sandbox = kernel.sandbox.sandbox
         let entry = EntrySpec(
             namespaces: sandbox.namespaces, environment: kernel.order.interpreter.environment,
-            directory: kernel.order.interpreter.directory, limits: sandbox.spec.limits,
+            directory: kernel.order.interpreter.directory, arguments: kernel.order.interpreter.arguments,
+            limits: sandbox.spec.limits,
             dataSize: kernel.sandbox.groups.limitsMemory ? 0 : sandbox.spec.limits.memory,
             clearsGroups: sandbox.identities.hasRoot, writablePaths: sandbox.writablePaths)
         let null = open("/dev/null", O_RDONLY | O_CLOEXEC)

@@ -6,6 +6,8 @@ public struct EntrySpec: Hashable, Sendable {
     public var environment: [String]
     /// The working directory inside.
     public var directory: String
+    /// What the language's side of the kernel is told; what it means is its business.
+    public var arguments: [String]
     /// The limits that each process carries.
     public var limits: SandboxLimits
     /// RLIMIT_DATA, where no control group limits the memory; zero for none.
@@ -17,12 +19,13 @@ public struct EntrySpec: Hashable, Sendable {
 
     /// Describes an entry.
     public init(
-        namespaces: UInt64, environment: [String], directory: String, limits: SandboxLimits, dataSize: UInt64 = 0,
-        clearsGroups: Bool, writablePaths: [String]?
+        namespaces: UInt64, environment: [String], directory: String, arguments: [String] = [], limits: SandboxLimits,
+        dataSize: UInt64 = 0, clearsGroups: Bool, writablePaths: [String]?
     ) {
         self.namespaces = namespaces
         self.environment = environment
         self.directory = directory
+        self.arguments = arguments
         self.limits = limits
         self.dataSize = dataSize
         self.clearsGroups = clearsGroups
@@ -33,6 +36,7 @@ public struct EntrySpec: Hashable, Sendable {
         writer.append(namespaces)
         writer.append(environment)
         writer.append(directory)
+        writer.append(arguments)
         limits.encode(into: &writer)
         writer.append(dataSize)
         writer.append(clearsGroups)
@@ -44,6 +48,7 @@ public struct EntrySpec: Hashable, Sendable {
         namespaces = try reader.integer()
         environment = try reader.strings()
         directory = try reader.string()
+        arguments = try reader.strings()
         limits = try SandboxLimits(from: &reader)
         dataSize = try reader.integer()
         clearsGroups = try reader.boolean()

@@ -28,12 +28,15 @@ public struct InterpreterSpec: Hashable, Sendable {
     public var environment: [String]
     /// The working directory inside.
     public var directory: String
+    /// What a forked interpreter is told; one that is executed has its own arguments.
+    public var arguments: [String]
 
     /// Describes an interpreter.
-    public init(door: Door, environment: [String], directory: String) {
+    public init(door: Door, environment: [String], directory: String, arguments: [String] = []) {
         self.door = door
         self.environment = environment
         self.directory = directory
+        self.arguments = arguments
     }
 
     func encode(into writer: inout WireWriter) {
@@ -49,6 +52,7 @@ public struct InterpreterSpec: Hashable, Sendable {
         }
         writer.append(environment)
         writer.append(directory)
+        writer.append(arguments)
     }
 
     init(from reader: inout WireReader) throws(WireError) {
@@ -62,5 +66,6 @@ public struct InterpreterSpec: Hashable, Sendable {
         }
         environment = try reader.strings()
         directory = try reader.string()
+        self.arguments = try reader.strings()
     }
 }

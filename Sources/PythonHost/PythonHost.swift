@@ -15,6 +15,9 @@ public enum PythonHost {
     /// Where a sandbox has the Python side.
     private static let insidePath = "/opt/husk/python"
 
+    /// The module that is warmed, and lives on after the fork.
+    private static let kernel = "husk_kernel.host"
+
     /// How an exception begins that says by itself what is wrong with a Python.
     private static let unfit = "Unfit: "
 
@@ -40,7 +43,8 @@ public enum PythonHost {
         let python = arguments[1]
         guard cpython_start(python, &error, error.count) == 0,
             cpython_prepend_path(arguments[2], &error, error.count) == 0,
-            call("warm", [python, arguments[3]] + arguments.dropFirst(4), &error) != nil
+            call("husk_warm", "warm", [python, arguments[3]] + arguments.dropFirst(4), &error) != nil,
+            call(kernel, "rest", [], &error) != nil
         else {
             let reason = text(error)
             return reason.hasPrefix(unfit)
@@ -83,7 +87,7 @@ public enum PythonHost {
         var error = [CChar](repeating: 0, count: 1024)
         let variables = entry.environment.map { UnsafePointer<CChar>(strdup($0)) }
         guard cpython_set_environment(variables, variables.count, &error, error.count) == 0,
-            let status = call("serve", [insidePath], &error)
+            let status = call(kernel, "serve", [insidePath] + entry.arguments, &error)
         else {
             let line = Array("husk: The interpreter could not go on after the fork: \(text(error)).\n".utf8)
             _ = write(2, line, line.count)
@@ -102,12 +106,13 @@ public enum PythonHost {
         strncpy(first, name, size)
     }
 
-    private static func call(_ function: String, _ arguments: [String], _ error: inout [CChar]) -> Int? {
+    private static func call(
+        _ module: String, _ function: String, _ arguments: [String], _ error: inout [CChar]
+    ) -> Int? {
         let strings = arguments.map { UnsafePointer<CChar>(strdup($0)) }
         defer { for string in strings { free(UnsafeMutablePointer(mutating: string)) } }
         var result = 0
-        let outcome = cpython_call(
-            "husk_kernel.entry", function, strings, strings.count, &result, &error, error.count)
+        let outcome = cpython_call(module, function, strings, strings.count, &result, &error, error.count)
         return outcome == 0 ? result : nil
     }
 

@@ -142,6 +142,34 @@ struct SessionMachineTests {
             ])
     }
 
+    @Test("Blank cells, and cells that are not stored, are shown under a number that they do not use up")
+    func uncounted() {
+        var machine = ready()
+        for (number, content) in [
+            (1, ["code": " \u{1c}\n"]), (2, ["code": "a", "store_history": false]), (3, ["code": "a"]),
+        ] as [(UInt64, JSONValue)] {
+            let outputs = machine.handle(.request(request(number, "execute_request", content)))
+            let shown = outputs.compactMap { output -> Int64? in
+                guard case .publish("execute_input", _, let content) = output else { return nil }
+                return (try? JSONValue(parsing: content))?["execution_count"]?.integerValue
+            }
+            #expect(shown == [1])
+            #expect(machine.executionCount == (number == 3 ? 1 : 0))
+            let count = JSONValue.integer(number == 3 ? 1 : 0)
+            _ = machine.handle(said(number, "execute_reply", ["status": "ok", "execution_count": count]))
+        }
+        _ = machine.handle(.request(request(4, "execute_request", ["code": "a"])))
+        _ = machine.handle(said(4, "execute_reply", ["status": "ok", "execution_count": 40]))
+        #expect(machine.executionCount == 40)
+    }
+
+    @Test("A kernel that ends by itself on a user's wish has not died")
+    func exits() {
+        var machine = ready()
+        #expect(brief(machine.handle(said(0, "exiting"))) == ["end"])
+        #expect(machine.handle(.death(.requested)).isEmpty)
+    }
+
     @Test("Silent cells neither count nor show")
     func silent() {
         var machine = ready()

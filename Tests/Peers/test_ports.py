@@ -111,7 +111,7 @@ def test_link_to_the_file(start_kernel: StartKernel, kernel_command: list[str]) 
     kernel.file.write_text(json.dumps(connection_without(*FIELDS)))
     link = kernel.folder / "link.json"
     link.symlink_to(kernel.file)
-    kernel.command = [part.format(connection_file=link) for part in kernel_command]
+    kernel.command = [part.replace("{connection_file}", str(link)) for part in kernel_command]
     kernel.restart_server()
     kernel.learn_ports()
     assert link.is_symlink()

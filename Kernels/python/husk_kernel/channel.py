@@ -97,10 +97,10 @@ def _finite(value: Any) -> Any:
 class Channel:
     """Sends events and receives requests. The library is loaded at once, the channel opened later."""
 
-    def __init__(self, libraries: str) -> None:
-        """Load the libraries in a folder."""
-        self._library = lib = ctypes.CDLL(f"{libraries}/libhusk-channel.so")
-        self._stream = _load_extension("_husk_stream", f"{libraries}/libhusk-python-stream.so")
+    def __init__(self, library: str, stream: str) -> None:
+        """Load the channel's library, and that of Python's streams."""
+        self._library = lib = ctypes.CDLL(library)
+        self._stream = _load_extension("_husk_stream", stream)
         self._write = lib.husk_channel_write
         self._write.argtypes = [ctypes.c_uint64, ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t]
         self._write.restype = ctypes.c_int64

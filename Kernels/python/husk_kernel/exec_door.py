@@ -7,8 +7,11 @@ import sys
 
 from .fitness import Unfit, check
 
-LIBRARIES = "/opt/husk/lib"
+LIBRARIES = ("/opt/husk/lib/libhusk-channel.so", "/opt/husk/lib/libhusk-python-stream.so")
 """Where a sandbox has the channel's libraries."""
+
+
+_PACKAGES = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def main() -> None:
@@ -20,5 +23,8 @@ def main() -> None:
         sys.exit(3)
     from . import host
 
-    host.warm(sys.executable, LIBRARIES)
-    sys.exit(host.serve(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+    options = sys.argv[1:]
+    sys.argv[:] = [""]
+    sys.path[:] = [entry for entry in sys.path if entry not in ("", _PACKAGES)]
+    host.warm(sys.executable, *LIBRARIES)
+    sys.exit(host.live(options))

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 import husk_kernel
 
+from . import environment
 from .fitness import check
+from .fresh import arrive, forget_rehearsal, place_current_directory
 
 if TYPE_CHECKING:
     from .kernel import Kernel
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 _kernel: Kernel | None = None
 
 
-def warm(program: str, libraries: str, *preload: str) -> int:
+def warm(program: str, library: str, stream: str, *preload: str) -> int:
     """Import and make everything that kernels share. Leaves one thread, and writes nothing to disk."""
     global _kernel
     check(program)
@@ -29,7 +31,7 @@ def warm(program: str, libraries: str, *preload: str) -> int:
     from .kernel import Kernel
 
     replace_debugger()
-    _kernel = Kernel(Channel(libraries))
+    _kernel = Kernel(Channel(library, stream))
     announce(_kernel)
     for name in ("asyncio", "IPython.core.ultratb", *preload):
         try:
@@ -37,20 +39,21 @@ def warm(program: str, libraries: str, *preload: str) -> int:
         except ImportError:
             # An environment without it is no worse for that.
             continue
+    _kernel.shell.extension_manager.load_extension("storemagic")
     _rehearse(_kernel)
+    return 0
+
+
+def rest() -> int:
+    """Let go of what only the warming needed, and keep the collector from writing to what is left."""
     gc.collect()
     gc.freeze()
     return 0
 
 
-def serve(python_path: str) -> int:
+def serve(python_path: str, *options: str) -> int:
     """Be the kernel, in the forked child, inside the sandbox. Returns the exit status."""
-    if _kernel is None:
-        raise RuntimeError("serve() needs warm()")
-    here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     # Modules that are not loaded yet come from where the sandbox has them.
-    sys.path[:] = [python_path if entry == here else entry for entry in sys.path]
-    sys.path.insert(0, "")
     husk_kernel.__path__ = [os.path.join(python_path, "husk_kernel")]
     importlib.invalidate_caches()
     # What multiprocessing's spawn asks: the main module is no file that a child could run again.
@@ -59,7 +62,17 @@ def serve(python_path: str) -> int:
     random.seed()
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed()
-    return _kernel.serve()
+    environment.apply(os.environ)
+    return live(list(options))
+
+
+def live(options: list[str]) -> int:
+    """Be the kernel, in a Python that is as the sandbox wants it. Returns the exit status."""
+    if _kernel is None:
+        raise RuntimeError("a kernel needs warm()")
+    place_current_directory()
+    arrive(_kernel.shell)
+    return _kernel.serve(options)
 
 
 def _rehearse(kernel: Kernel) -> None:
@@ -72,5 +85,4 @@ def _rehearse(kernel: Kernel) -> None:
         kernel.shell.run_cell("1+1", silent=True)
         kernel.shell.Completer.completions("pri", 3)
     kernel.main.last_error = None
-    kernel.shell.reset(new_session=False)
-    kernel.shell.user_ns.pop("__session__", None)
+    forget_rehearsal(kernel.shell)

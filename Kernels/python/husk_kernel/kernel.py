@@ -15,7 +15,11 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import Any
 
+from traitlets import TraitError
+from traitlets.config.loader import ConfigError
+
 from . import __version__, comms
+from .application import application as make_application
 from .channel import REQUESTS_BELL, Channel, Message
 from .control import Control
 from .familiar import Session
@@ -161,8 +165,18 @@ class Kernel:
 
     # -- life ------------------------------------------------------------------------------------------
 
-    def serve(self) -> int:
-        """Handle requests until the server asks for the end. Returns the exit status."""
+    def serve(self, options: list[str]) -> int:
+        """Handle requests until the server asks for the end. Returns the exit status.
+
+        The options are ipykernel's, on its command line.
+        """
+        self.shell.apply_environment()
+        try:
+            application = make_application(self.shell, options)
+        except (TraitError, ConfigError, SystemExit) as error:
+            if not isinstance(error, SystemExit):
+                print(f"husk: {error}", file=sys.stderr, flush=True)
+            return 1
         self.pid = os.getpid()
         self._own_modules = frozenset(sys.modules)
         self._main_ident = threading.get_ident()
@@ -175,12 +189,13 @@ class Kernel:
         session = os.environ.get("JPY_SESSION_NAME")
         if session:
             self.shell.user_ns["__session__"] = session
-        self.shell.apply_environment()
         self.interrupts.install()
         loop = self.main.loop = new_event_loop()
         set_event_loop(loop)
         self.enter(self.main)
         loop.add_reader(REQUESTS_BELL, self.take_requests)
+        if application is not None:
+            application.run()
         self.channel.send(0, "hello", self._hello())
         # A request may have been placed before the bell was watched.
         loop.call_soon(self.take_requests)

@@ -200,6 +200,12 @@ class ZMQInteractiveShell(InteractiveShell):
                 }
             ),
         )
+        # As ipykernel does: code that looks at the filters finds the same.
+        warnings.filterwarnings(
+            "ignore",
+            message=".*Trio's signal handling code might have collided.*",
+            category=RuntimeWarning,
+        )
         self.displayhook.kernel = kernel
         self.display_pub.kernel = kernel
 
@@ -275,7 +281,9 @@ class ZMQInteractiveShell(InteractiveShell):
 
     def showtraceback(self, exc_tuple: Any = None, *args: Any, **kwargs: Any) -> None:
         """Show a cancelled cell as what it is for its user: an interrupt."""
-        kind, value, trace = self._get_exc_info(exc_tuple)
+        kind, value, trace = exc_tuple or sys.exc_info()
+        if kind is None and (value := getattr(sys, "last_value", None)) is not None:
+            kind, trace = type(value), value.__traceback__
         if kind is KeyboardInterrupt:
             hide_handler(trace)
         here = self.kernel.here

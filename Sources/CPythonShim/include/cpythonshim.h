@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 /// Starts the interpreter as if `program` (a Python, usually of a virtual environment) had been started:
-/// its prefix, its site-packages. Nothing is read from the process's own environment.
+/// its prefix, its site-packages. Of the process's environment it reads what Python does.
 int cpython_start(const char *program, char *error, size_t capacity);
 
 /// Puts `path` first on sys.path.

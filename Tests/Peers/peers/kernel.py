@@ -88,7 +88,7 @@ class Kernel:
         self.file = folder / f"kernel-{uuid.uuid4().hex[:8]}.json"
         self.file.write_text(json.dumps(self.connection))
         self.cwd = cwd or folder
-        self.command = [part.format(connection_file=self.file) for part in command]
+        self.command = [part.replace("{connection_file}", str(self.file)) for part in command]
         self.env = env
         self._stderr = folder / f"{self.file.stem}.stderr"
         self._clients: list[Client] = []
