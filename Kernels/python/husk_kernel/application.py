@@ -14,7 +14,6 @@ from IPython.core.application import (
     base_flags,
 )
 from IPython.core.shellapp import InteractiveShellApp, shell_aliases, shell_flags
-from traitlets import default
 from traitlets.config import Configurable
 
 if TYPE_CHECKING:
@@ -39,10 +38,6 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):
     }
     # A profile of the host's is not seen inside, so there is none to be found.
     auto_create = True
-
-    @default("ipython_dir")
-    def _ipython_dir_default(self) -> str:
-        return os.environ.get("IPYTHONDIR") or os.path.expanduser("~/.ipython")
 
     def init_crash_handler(self) -> None:
         """Leave errors to the kernel."""

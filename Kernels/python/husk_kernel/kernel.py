@@ -170,13 +170,14 @@ class Kernel:
 
         The options are ipykernel's, on its command line.
         """
-        self.shell.apply_environment()
         try:
             application = make_application(self.shell, options)
         except (TraitError, ConfigError, SystemExit) as error:
             if not isinstance(error, SystemExit):
                 print(f"husk: {error}", file=sys.stderr, flush=True)
             return 1
+        # It makes the profile's folder; a folder that was there before is one to configure the shell by.
+        self.shell.apply_environment()
         self.pid = os.getpid()
         self._own_modules = frozenset(sys.modules)
         self._main_ident = threading.get_ident()

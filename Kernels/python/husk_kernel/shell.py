@@ -243,7 +243,8 @@ class ZMQInteractiveShell(InteractiveShell):
             os.environ[name] = "cat"
         os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
         try:
-            self.profile_dir.location = os.path.join(self.ipython_dir, "profile_default")
+            if not self.profile_dir.location:
+                self.profile_dir.location = os.path.join(self.ipython_dir, "profile_default")
         except OSError:
             pass
 
