@@ -71,6 +71,22 @@ enum Files {
         return String(cString: raw)
     }
 
+    /// The paths by which links lead from a path to its end, itself first: those of its last part.
+    static func way(of path: String) -> [String] {
+        var way = [path]
+        // As many as the kernel follows (path_resolution(7)).
+        while way.count <= 40, let last = way.last, let next = link(at: last) {
+            way.append(absolute(next.hasPrefix("/") ? next : "\(parent(last))/\(next)"))
+        }
+        return way
+    }
+
+    private static func link(at path: String) -> String? {
+        var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
+        let count = readlink(path, &buffer, buffer.count)
+        return count > 0 ? String(decoding: buffer.prefix(count), as: UTF8.self) : nil
+    }
+
     static var currentDirectory: String { resolved(".") ?? "/" }
 
     /// The path made absolute and free of `.`, `..` and doubled slashes, without looking at links.

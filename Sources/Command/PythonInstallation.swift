@@ -59,6 +59,12 @@ struct PythonInstallation {
         isLinked = false
     }
 
+    /// Other names of the installation, by which the program's links and the environment's configuration name it.
+    private var aliases: Set<String> {
+        let homes = Files.way(of: program).map { Files.parent(Files.parent($0)) }
+        return Set(homes.filter { $0 != base && $0 != prefix && Files.resolved($0) == base })
+    }
+
     /// What is mounted for it, beside the system's own directories.
     func mounts(_ installation: Installation) -> [SandboxSpec.Mount] {
         var mounts = [
@@ -72,6 +78,7 @@ struct PythonInstallation {
                     inside: "\(PythonInstallation.insideLibraries)/\(library)", mode: .readOnly))
         }
         if base != "/usr" { mounts.append(.init(host: base, inside: base, mode: .readOnly)) }
+        for place in aliases { mounts.append(.init(host: base, inside: place, mode: .readOnly)) }
         if isVirtual {
             // Packages can be installed, and are gone with the sandbox.
             let isOwn = geteuid() == 0 || access(prefix, W_OK) == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import shutil
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from peers.husk import ROOT, Husk
+from peers.husk import ROOT, SECOND_PYTHON, Husk
 from peers.sessions import Cell, Session
 
 pytestmark = [pytest.mark.usefixtures("jupyter_environment"), pytest.mark.husk]
@@ -230,6 +231,26 @@ def test_env_of_the_kernelspec(folder: Path, tmp_path: Path, jupyter_path: Path)
         with Session("with-env", cwd=str(folder)) as session:
             code = "import os; print([os.environ.get(n) for n in ('GREETING', 'JOINED', 'SECRET')])"
             assert session.text(code) == "['hello', 'start/end', None]\n"
+
+
+@pytest.mark.skipif(not SECOND_PYTHON.exists(), reason="there is no second CPython")
+def test_environment_behind_links(husk: Husk, tmp_path: Path) -> None:
+    """An environment whose Python is a link to a link runs, under the names it has."""
+    real = SECOND_PYTHON.resolve().parents[1]
+    (tmp_path / "real").symlink_to(real)
+    (tmp_path / "current").symlink_to("real")
+    made = tmp_path / "made"
+    (made / "bin").mkdir(parents=True)
+    program = made / "bin/python3"
+    program.symlink_to(tmp_path / "current/bin" / SECOND_PYTHON.resolve().name)
+    (made / "pyvenv.cfg").write_text(f"home = {tmp_path}/current/bin\n")
+    libraries = next((SECOND_PYTHON.parents[1] / "lib").glob("python3.*"))
+    shutil.copytree(libraries, made / "lib" / libraries.name)
+    (tmp_path / "work").mkdir()
+    file = tmp_path / "work/cell.py"
+    file.write_text("import sys; print(sys.prefix, sys.base_prefix)")
+    done = husk.run("run", file, "--python", program, cwd=tmp_path / "work")
+    assert f"{made} {tmp_path}/current" in done.stdout, done.stderr
 
 
 # ---- Traces of the host
