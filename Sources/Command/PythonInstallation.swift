@@ -82,7 +82,7 @@ struct PythonInstallation {
         if isVirtual {
             // Packages can be installed, and are gone with the sandbox.
             let isOwn = geteuid() == 0 || access(prefix, W_OK) == 0
-            for place in Set([prefix, Files.resolved(prefix) ?? prefix]) {
+            for place in Set(Files.way(of: prefix) + [Files.resolved(prefix) ?? prefix]) {
                 mounts.append(.init(host: prefix, inside: place, mode: isOwn ? .overlay : .readOnly))
             }
         }

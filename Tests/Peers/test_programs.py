@@ -181,7 +181,9 @@ def test_environment_in_the_work_folder(husk: Husk, tmp_path: Path) -> None:
     code = tmp_path / "mark.py"
     code.write_text(f"import sys\nopen(f'{{sys.prefix}}/{mark}', 'w').close()\nprint('made')")
     linked = tmp_path / "venv"
-    linked.symlink_to(ROOT / ".venv")
+    between = tmp_path.parent / f"{tmp_path.name}-between"
+    between.symlink_to(ROOT / ".venv")
+    linked.symlink_to(between)
     for folder, python in ((ROOT, husk.python), (tmp_path, linked / "bin/python3")):
         done = husk.run("run", code, "--python", python, cwd=folder)
         assert done.returncode == 0, done.stdout + done.stderr

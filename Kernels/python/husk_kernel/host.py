@@ -33,7 +33,7 @@ def warm(program: str, library: str, stream: str, *preload: str) -> int:
     replace_debugger()
     _kernel = Kernel(Channel(library, stream))
     announce(_kernel)
-    for name in ("asyncio", "IPython.core.ultratb", *preload):
+    for name in ("asyncio", "IPython.core.logger", "IPython.core.ultratb", "traitlets.log", *preload):
         try:
             importlib.import_module(name)
         except ImportError:
