@@ -39,6 +39,7 @@ let package = Package(
     products: [
         .executable(name: "husk", targets: ["husk"]),
         .executable(name: "husk-keeper", targets: ["husk-keeper"]),
+        .executable(name: "husk-server", targets: ["husk-server"]),
         .executable(name: "husk-python", targets: ["husk-python"]),
         .library(name: "husk-channel", type: .dynamic, targets: ["CChannel"]),
         .library(name: "husk-python-stream", type: .dynamic, targets: ["CPythonStream"]),
@@ -148,6 +149,12 @@ let package = Package(
             dependencies: ["Keeper", "SandboxInit"],
             swiftSettings: strict,
             linkerSettings: [.unsafeFlags(["-static-executable"])]),
+        .executableTarget(
+            name: "husk-server",
+            dependencies: [
+                "AccessRules", "Command", "ContentsStore", "JupyterServer", "KernelHosting", "LinuxKit", argumentParser,
+                logging,
+            ], swiftSettings: strict),
         .executableTarget(name: "husk-python", dependencies: ["PythonHost"], swiftSettings: strict),
 
         // Tests mirror the targets; Tests/Peers holds the tests against real clients, in Python.

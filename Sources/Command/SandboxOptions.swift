@@ -68,12 +68,15 @@ struct SandboxOptions: ParsableArguments {
         var notices: [String] = []
     }
 
-    /// Resolves the options for a kernel that starts in the current directory.
+    /// Resolves the options for a kernel.
     ///
     /// - Parameters:
+    ///   - folder: shown inside as the work folder; the kernel starts there.
     ///   - arguments: what the interpreter's own side is told.
     ///   - kernelspec: whose variables are shown inside.
-    func plan(telling arguments: [String] = [], kernelspec: Kernelspec? = nil) throws -> Plan {
+    func plan(
+        in folder: String = Files.currentDirectory, telling arguments: [String] = [], kernelspec: Kernelspec? = nil
+    ) throws -> Plan {
         let installation = try Installation.current()
         let image = try self.image.map { try ImageStore(data: UserData.cache()).folder(of: $0) }
         let python =
@@ -92,7 +95,7 @@ struct SandboxOptions: ParsableArguments {
         }
         plan.sandbox.limits = try limits.sandbox()
         plan.sandbox.usesLandlock = landlock == .on
-        try mountWorkdir(&plan)
+        try mountWorkdir(folder, &plan)
         for text in mount { plan.sandbox.mounts.append(try SandboxOptions.mount(text)) }
         plan.sandbox.mounts = SandboxOptions.inOrder(plan.sandbox.mounts)
         return plan
@@ -110,8 +113,7 @@ struct SandboxOptions: ParsableArguments {
         }
     }
 
-    private func mountWorkdir(_ plan: inout Plan) throws {
-        let folder = Files.currentDirectory
+    private func mountWorkdir(_ folder: String, _ plan: inout Plan) throws {
         guard workdir != .none else { return }
         if let reason = SandboxOptions.reasonNotToShow(folder) {
             plan.notices.append(

@@ -1,0 +1,66 @@
+import ArgumentParser
+public import JupyterProtocol
+public import KeeperWire
+public import KernelRuntime
+import LinuxKit
+
+/// Makes orders for a server's kernels from the sandbox options of its command line.
+public struct KernelPlanner: Sendable {
+    private let arguments: [String]
+    private let orphanSeconds: UInt64
+    private let installation: Installation
+    /// The state directory.
+    public let state: String
+    /// What the server sees to.
+    public let limits: KernelLimits
+    /// Where use is put down; nil for nowhere.
+    public var ledger: String? { UserData.ledger }
+    /// The keeper's program.
+    public var keeper: String { installation.keeper }
+
+    /// Reads sandbox options, as `husk kernel` has them.
+    ///
+    /// - Parameter orphanSeconds: how long kernels live without a server.
+    public init(arguments: [String], orphanSeconds: UInt64) throws {
+        self.arguments = arguments
+        self.orphanSeconds = orphanSeconds
+        installation = try Installation.current()
+        let options = try SandboxOptions.parse(arguments)
+        state = options.stateDirectory
+        limits = options.limits.kernel()
+        // What is wrong with the options should be said now, and not with the first kernel.
+        _ = try options.plan()
+    }
+
+    /// The order for a kernel.
+    ///
+    /// - Parameters:
+    ///   - root: the folder that is shown inside.
+    ///   - folder: where the kernel starts, in `root` or below.
+    public func order(
+        _ kernel: String, sandbox: String, root: String, folder: String, environment: [String: String]
+    ) throws -> KernelOrder {
+        var options = try SandboxOptions.parse(arguments)
+        options.env += environment.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+        var plan = try options.plan(in: root)
+        if plan.interpreter.directory == root { plan.interpreter.directory = folder }
+        var order = options.order(kernel, plan, orphanSeconds: orphanSeconds)
+        order.sandboxName = sandbox
+        return order
+    }
+
+    /// The specification of the language's kernel, and the files beside it.
+    public func specification() throws -> (spec: JSONValue, files: [String: [UInt8]]) {
+        let folder = "\(installation.kernels)/python"
+        var files: [String: [UInt8]] = [:]
+        for name in Directory.entries(folder) where name.hasPrefix("logo-") {
+            files[name] = try Files.read("\(folder)/\(name)")
+        }
+        return (try JSONValue(parsing: try Files.read("\(folder)/kernel.json")), files)
+    }
+
+    /// What is wrong with the options, a sentence for the user.
+    public static func message(for error: any Error) -> String {
+        (error as? Failure)?.text ?? SandboxOptions.message(for: error)
+    }
+}
