@@ -113,7 +113,7 @@ let package = Package(
         .target(
             name: "KernelRuntime",
             dependencies: [
-                "EventJournal", "HistoryStore", "InterpreterChannel", "JupyterProtocol", "KeeperWire", "LinuxKit",
+                "CLinux", "EventJournal", "HistoryStore", "InterpreterChannel", "JupyterProtocol", "KeeperWire", "LinuxKit",
                 "SQLiteDatabase", "UsageLedger", "ZeroMQ", collections, logging, system,
             ],
             swiftSettings: strict),

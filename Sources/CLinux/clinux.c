@@ -164,6 +164,10 @@ int clinux_peer_credentials(int socket, int *pid, unsigned *uid) {
 
 // MARK: Waiting
 
+int clinux_spawn_closing_from(posix_spawn_file_actions_t *actions, int first) {
+  return -posix_spawn_file_actions_addclosefrom_np(actions, first);
+}
+
 int clinux_eventfd(void) { return result(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
 
 int clinux_epoll_create(void) { return result(epoll_create1(EPOLL_CLOEXEC)); }

@@ -10,7 +10,8 @@ struct HuskCommand: ParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            InstallCommand.self, KernelCommand.self, RunCommand.self, ServeCommand.self, DoctorCommand.self, ListCommand.self,
+            InstallCommand.self, KernelCommand.self, RunCommand.self, ServeCommand.self, DoctorCommand.self,
+            ListCommand.self,
             StopCommand.self, UsageCommand.self, JournalCommand.self,
         ])
 

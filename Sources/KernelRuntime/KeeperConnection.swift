@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 public import KeeperWire
 public import LinuxKit
@@ -167,8 +168,13 @@ public final class KeeperConnection {
         var none = sigset_t()
         sigemptyset(&none)
         posix_spawnattr_setsigmask(&attributes, &none)
+        // It outlives the server, and what it had open would: a listening socket keeps its port.
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        _ = clinux_spawn_closing_from(&actions, 3)
         var pid: pid_t = 0
-        let outcome = posix_spawn(&pid, program, nil, &attributes, &arguments, &environment)
+        let outcome = posix_spawn(&pid, program, &actions, &attributes, &arguments, &environment)
         guard outcome == 0 else {
             throw KernelError(code: "keeper_missing", "Cannot start \(program): \(SystemError.text(of: outcome)).")
         }

@@ -56,7 +56,8 @@ final class KernelHistory {
 
     private func writeSoon() {
         guard timer == nil else { return }
-        timer = loop.after(KernelHistory.delay) { [unowned self] in
+        timer = loop.after(KernelHistory.delay) { [weak self] in
+            guard let self else { return }
             timer = nil
             flush()
         }

@@ -68,6 +68,7 @@ public final class KernelServer {
     var hasFront: Bool { front != nil }
     private var death: Death?
     private var watches: [EventLoop.Watch] = []
+    private var turn: EventLoop.Turn?
     private var retry: EventLoop.Timer?
     private var isPumping = false
     private var hasReportedEnd = false
@@ -158,7 +159,7 @@ public final class KernelServer {
         self.front = front
         watches.append(try loop.watch(channel.bell) { [unowned self] _ in channel.silence() })
         watches.append(try loop.watch(keeper.descriptor) { [unowned self] _ in listenToKeeper() })
-        loop.beforeWaiting = { [unowned self] in pump() }
+        turn = loop.beforeWaiting { [unowned self] in pump() }
     }
 
     /// Gives the keeper copies of the listening sockets.
@@ -341,23 +342,25 @@ public final class KernelServer {
     /// A subscriber without room does not ring.
     private func retrySoon() {
         guard retry == nil else { return }
-        retry = loop.after(.milliseconds(10)) { [unowned self] in retry = nil }
+        retry = loop.after(.milliseconds(10)) { [weak self] in self?.retry = nil }
     }
 
     // MARK: Limits and the meter
 
     private func watch(_ limits: KernelLimits) {
         machine.limitsInForce = limitsInForce
-        accounts.onLongCell = { [unowned self] in try? keeper.send(.look) }
+        accounts.onLongCell = { [weak self] in try? self?.keeper.send(.look) }
         accounts.watch(
             limits, loop: loop,
             actions: .init(
-                interrupt: { [unowned self] in interrupt() },
-                end: { [unowned self] reason in
+                interrupt: { [weak self] in self?.interrupt() },
+                end: { [weak self] reason in
+                    guard let self else { return }
                     reasonToEnd = reasonToEnd ?? reason
                     end()
                 },
-                tell: { [unowned self] request, line in
+                tell: { [weak self] request, line in
+                    guard let self else { return }
                     let content = EventRules.stream("stderr", Array("husk: \(line)\n".utf8))
                     attempt {
                         try record(.leftover, request: request, JournalEntry.encode(type: "stream", content: content))
@@ -405,13 +408,13 @@ public final class KernelServer {
             // The journal is full or broken: clients still learn of the death by the process's end.
             _ = machine.handle(.death(reason))
         }
-        loop.after(.seconds(5)) { [unowned self] in reportEnd() }
+        loop.after(.seconds(5)) { [weak self] in self?.reportEnd() }
     }
 
     private func reportEnd() {
         guard !hasReportedEnd else { return }
         hasReportedEnd = true
-        loop.beforeWaiting = nil
+        if let turn { loop.forget(turn) }
         for watch in watches { loop.forget(watch) }
         watches = []
         if let retry { loop.cancel(retry) }

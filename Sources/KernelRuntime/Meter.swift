@@ -123,7 +123,8 @@ final class Meter {
         guard ledger != nil else { return }
         if let timer { loop.cancel(timer) }
         isPrompt = delay == Meter.delay
-        timer = loop.after(delay) { [unowned self] in
+        timer = loop.after(delay) { [weak self] in
+            guard let self else { return }
             measureDisk()
             flush()
             write(in: begun.isEmpty ? Meter.intervals.idle : Meter.intervals.busy)

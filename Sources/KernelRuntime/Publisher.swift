@@ -147,6 +147,8 @@ final class Publisher {
             text.bytes.count + bytes.count <= ChannelLayout.maximumPayload
         {
             self.text?.bytes.append(contentsOf: bytes)
+            // The last one's: a client that has it has all of them.
+            self.text?.message.sequence = record.sequence
             return
         }
         publishText(to: front)

@@ -18,6 +18,7 @@ public final class EventThread: SerialExecutor, @unchecked Sendable {
     public let loop: EventLoop
     private let wake: OwnedDescriptor
     private let waiting = Mutex(Waiting())
+    private let own = Mutex<pthread_t?>(nil)
 
     /// Starts a thread.
     public init() throws(SystemError) {
@@ -35,6 +36,7 @@ public final class EventThread: SerialExecutor, @unchecked Sendable {
             { argument in
                 guard let argument else { return nil }
                 let thread = Unmanaged<EventThread>.fromOpaque(argument).takeRetainedValue()
+                thread.own.withLock { $0 = pthread_self() }
                 try? thread.loop.run()
                 return nil
             }, argument.toOpaque())
@@ -52,6 +54,12 @@ public final class EventThread: SerialExecutor, @unchecked Sendable {
             return waiting.jobs.count == 1
         }
         if isFirst { ring() }
+    }
+
+    /// Whether this is the thread: what the loop calls may touch what the actors have.
+    public func checkIsolated() {
+        let isOwn = own.withLock { $0.map { pthread_equal($0, pthread_self()) != 0 } ?? false }
+        precondition(isOwn, "called on another thread")
     }
 
     /// Ends the thread after what waits.

@@ -38,15 +38,11 @@ public struct WebSocketUpgradeChannel: ServerChildChannel, HTTPChannelHandler {
     /// See the protocol that requires it.
     public func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         channel.eventLoop.makeCompletedFuture {
-            let upgrader = self.upgrader()
+            let gate = NIOLoopBound(UpgradeGate(), eventLoop: channel.eventLoop)
+            let upgrader = upgrader(behind: gate)
             let configuration = NIOTypedHTTPServerUpgradeConfiguration<Negotiated>(upgraders: [upgrader]) { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(HTTP1ToHTTPServerCodec(secure: false))
-                    try channel.pipeline.syncOperations.addHandler(HTTPConnectionStateHandler(logger: logger))
-                    return .http(
-                        try NIOAsyncChannel(
-                            wrappingChannelSynchronously: channel,
-                            configuration: .init(isOutboundHalfClosureEnabled: true)))
+                    .http(try WebSocketUpgradeChannel.serveHTTP(on: channel, behind: gate.value, logger: logger))
                 }
             }
             var pipeline = NIOUpgradableHTTPServerPipelineConfiguration(upgradeConfiguration: configuration)
@@ -55,6 +51,9 @@ public struct WebSocketUpgradeChannel: ServerChildChannel, HTTPChannelHandler {
             pipeline.enableErrorHandling = false
             let negotiation = try channel.pipeline.syncOperations.configureUpgradableHTTPServerPipeline(
                 configuration: pipeline)
+            let upgrade = try channel.pipeline.syncOperations.handler(
+                type: NIOTypedHTTPServerUpgradeHandler<Negotiated>.self)
+            try channel.pipeline.syncOperations.addHandler(gate.value, position: .before(upgrade))
             return Value(negotiation: negotiation, channel: channel)
         }
     }
@@ -72,7 +71,26 @@ public struct WebSocketUpgradeChannel: ServerChildChannel, HTTPChannelHandler {
         }
     }
 
-    private func upgrader() -> NIOTypedWebSocketServerUpgrader<Negotiated> {
+    private static func serveHTTP(
+        on channel: any Channel, behind gate: UpgradeGate, logger: Logger
+    ) throws -> NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart> {
+        let pipeline = channel.pipeline.syncOperations
+        let codec = HTTP1ToHTTPServerCodec(secure: false)
+        try pipeline.addHandler(codec)
+        try pipeline.addHandler(HTTPConnectionStateHandler(logger: logger))
+        let parts = try NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>(
+            wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true))
+        if let head = gate.head {
+            let behind = try pipeline.context(handler: codec)
+            behind.fireChannelRead(
+                NIOAny(HTTPRequestPart.head(try HTTPRequest(head, secure: false, splitCookie: false))))
+            if gate.isWhole { behind.fireChannelRead(NIOAny(HTTPRequestPart.end(nil))) }
+            behind.fireChannelReadComplete()
+        }
+        return parts
+    }
+
+    private func upgrader(behind gate: NIOLoopBound<UpgradeGate>) -> NIOTypedWebSocketServerUpgrader<Negotiated> {
         // Both calls are for one request of one connection, in this order and on its thread.
         let chosen = ChosenHandler()
         return NIOTypedWebSocketServerUpgrader(
@@ -90,6 +108,7 @@ public struct WebSocketUpgradeChannel: ServerChildChannel, HTTPChannelHandler {
             },
             upgradePipelineHandler: { channel, _ in
                 channel.eventLoop.makeCompletedFuture {
+                    channel.pipeline.syncOperations.removeHandler(gate.value, promise: nil)
                     let aggregator = NIOWebSocketFrameAggregator(
                         minNonFinalFragmentSize: 0, maxAccumulatedFrameCount: 1 << 17,
                         maxAccumulatedFrameSize: WebSocketConnection.maximumMessage)

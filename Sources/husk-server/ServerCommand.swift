@@ -92,7 +92,8 @@ struct ServerCommand: AsyncParsableCommand {
             let query = token.isEmpty ? "" : "?token=\(token)"
             ServerCommand.say("Husk serves \(folder) at\n    http://\(host):\(port)/\(query)")
         }
-        ServerCommand.say("husk serve: stopped; kernels live on for \(orphanTimeout) s, or until a server takes them over")
+        ServerCommand.say(
+            "husk serve: stopped; kernels live on for \(orphanTimeout) s, or until a server takes them over")
     }
 
     private static func say(_ text: String) {

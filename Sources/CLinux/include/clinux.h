@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <spawn.h>
 #include <stdint.h>
 
 // MARK: Descriptors
@@ -60,6 +61,9 @@ struct clinux_event {
 
 enum { CLINUX_READABLE = 0x001, CLINUX_WRITABLE = 0x004, CLINUX_ERROR = 0x008, CLINUX_HANGUP = 0x010,
        CLINUX_EDGE = 1 << 30 };
+
+/// Makes posix_spawn(3) close every descriptor from `first` on in the child.
+int clinux_spawn_closing_from(posix_spawn_file_actions_t *actions, int first);
 
 /// A counter that wakes an epoll, 0 at first; it blocks nobody (eventfd(2)).
 int clinux_eventfd(void);
