@@ -113,7 +113,8 @@ let package = Package(
         .target(
             name: "KernelRuntime",
             dependencies: [
-                "CLinux", "EventJournal", "HistoryStore", "InterpreterChannel", "JupyterProtocol", "KeeperWire", "LinuxKit",
+                "CLinux", "EventJournal", "HistoryStore", "InterpreterChannel", "JupyterProtocol", "KeeperWire",
+                "LinuxKit",
                 "SQLiteDatabase", "UsageLedger", "ZeroMQ", collections, logging, system,
             ],
             swiftSettings: strict),
