@@ -86,7 +86,6 @@ public actor HostedKernel {
         guard !isRestarting else { return }
         isRestarting = true
         defer { isRestarting = false }
-        tell("restarting")
         let base = record.base + (server?.lastSequence ?? 0)
         let old = server
         record.generation += 1
@@ -119,7 +118,7 @@ public actor HostedKernel {
     }
 
     private func end(_ server: KernelServer) async {
-        server.end()
+        server.end(isExpected: true)
         await withCheckedContinuation { ends.append($0) }
     }
 
@@ -209,11 +208,7 @@ public actor HostedKernel {
     /// Interrupts what runs.
     public func interrupt() { server?.interrupt() }
 
-    /// Says to everybody how the kernel is, beside the journal: it is no interpreter's word.
-    private func tell(_ activity: String) {
-        for client in clients.values { tell(activity, to: client.front) }
-    }
-
+    /// Says how the kernel is, beside the journal: it is no interpreter's word.
     private func tell(_ activity: String, to front: ClientFront) {
         let session = server?.session ?? id
         told += 1

@@ -201,7 +201,10 @@ public final class KernelServer {
     }
 
     /// Ends the kernel; `onEnd` follows.
-    public func end() {
+    ///
+    /// - Parameter isExpected: whether clients know of it, so that nobody has to be told of a death.
+    public func end(isExpected: Bool = false) {
+        if isExpected { machine.isEnding = true }
         if (try? keeper.send(.end(kernel: place.kernel))) == nil { learn(.keeper) }
     }
 

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.error import URLError
 
@@ -25,7 +25,9 @@ PATIENCE = 30_000
 class Lab:
     """A JupyterLab server with a folder of its own, on the loopback device."""
 
-    def __init__(self, folder: Path, env: dict[str, str]) -> None:
+    def __init__(
+        self, folder: Path, env: dict[str, str], options: Mapping[str, object] | None = None
+    ) -> None:
         self.folder = folder / "notebooks"
         self.folder.mkdir()
         # Nobody is there to answer whether to fetch news, and the question hides a corner.
@@ -45,7 +47,7 @@ class Lab:
             "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
             "JUPYTER_PREFER_ENV_PATH": "0",
         }
-        options = {
+        settings: dict[str, object] = {
             "ServerApp.ip": "127.0.0.1",
             "ServerApp.port": self._port,
             "ServerApp.port_retries": 0,
@@ -53,12 +55,12 @@ class Lab:
             "IdentityProvider.token": self._token,
             "LabApp.news_url": "None",
             "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
-        }
+        } | dict(options or {})
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
-                    *(f"--{name}={value}" for name, value in options.items()),
+                    *(f"--{name}={value}" for name, value in settings.items()),
                 ],
                 cwd=self.folder,
                 env=os.environ | env | home,
