@@ -55,6 +55,12 @@ def test_cells(user_client: Client) -> None:
     assert done.stdout == "1000 /home/user True\n"
 
 
+def test_streams_open_by_name(user_client: Client) -> None:
+    """As for root, whose sandboxes have other users than their pipes."""
+    done = user_client.run_ok("with open('/dev/stderr', 'w') as stream: print(1, file=stream)")
+    assert done.stderr == "1\n"
+
+
 def test_packages(user_client: Client) -> None:
     """The environment's packages are there."""
     done = user_client.run_ok("import numpy, pandas; print(numpy.arange(3).sum())")

@@ -58,6 +58,22 @@ def test_system(client: Client) -> None:
     assert done.stderr == "err\n"
 
 
+BY_NAME = """
+import subprocess
+for name in ("stdout", "stderr"):
+    with open(f"/dev/{name}", "w") as stream:
+        print(name, "by name", file=stream)
+subprocess.run("echo shell > /dev/stderr", shell=True, check=True);
+"""
+
+
+@pytest.mark.husk
+def test_streams_open_by_name(client: Client) -> None:
+    """Programs that log to /dev/stderr are many."""
+    done = client.run_ok(BY_NAME)
+    assert (done.stdout, done.stderr) == ("stdout by name\n", "stderr by name\nshell\n")
+
+
 @pytest.mark.husk
 def test_no_character_is_broken(client: Client) -> None:
     """A million two-byte characters from a subprocess, through a pipe that cuts anywhere."""
