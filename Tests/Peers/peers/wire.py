@@ -393,6 +393,11 @@ class Client:
         return time.monotonic() - start
 
 
+def states(messages: list[Message]) -> list[str]:
+    """The execution states among messages, in order."""
+    return [m.content["execution_state"] for m in messages if m.type == "status"]
+
+
 @contextmanager
 def connected(connection: JSON, timeout: float = 60) -> Iterator[Client]:
     """A client that is connected and has heard the kernel."""
