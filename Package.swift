@@ -189,6 +189,11 @@ let package = Package(
         .testTarget(name: "WebSocketTerminalTests", dependencies: ["WebSocketTerminal"], swiftSettings: strict),
         .testTarget(
             name: "KernelWebSocketTests", dependencies: ["JupyterProtocol", "KernelWebSocket"], swiftSettings: strict),
+        .testTarget(
+            name: "JupyterServerTests", dependencies: ["JupyterServer", "JupyterServerAPI"], swiftSettings: strict),
+        .testTarget(
+            name: "KernelHostingTests", dependencies: ["JupyterProtocol", "KernelHosting"], swiftSettings: strict),
+        .testTarget(name: "WebServingTests", dependencies: ["WebServing"] + nio, swiftSettings: strict),
         .testTarget(name: "KeeperTests", dependencies: ["Keeper"], swiftSettings: strict),
         .testTarget(
             name: "NotebookFormatTests", dependencies: ["JupyterProtocol", "NotebookFormat"], swiftSettings: strict),
