@@ -10,6 +10,7 @@ struct APIHandler: Sendable {
     let kernels: KernelAPI
     let sessions: SessionAPI
     let contents: ContentsAPI
+    let events: EventsAPI
     let started: Int64
 
     /// Answers a request that has passed. Refusals are answers too.
@@ -39,6 +40,7 @@ struct APIHandler: Sendable {
         case .kernel(let id): request.method == "DELETE" ? try await kernels.delete(id) : try await kernels.model(id)
         case .kernelAction(let id, let action): try await kernels.act(action, on: id)
         case .kernelChannels(let id): try await refuseChannels(id)
+        case .kernelEvents(let id): try await events.read(id, request)
         case .sessions: request.method == "POST" ? try await sessions.create(request) : try await sessions.list()
         case .session(let id): try await session(id, request)
         case .contents(let path): try await contents.handle(path, request)

@@ -4,6 +4,8 @@ import JupyterServerAPI
 struct APIRequest: Sendable {
     let method: String
     let query: [String: String]
+    /// Those of its header fields that mean something to the API, by their names in small letters.
+    var fields: [String: String] = [:]
     let body: [UInt8]
 
     /// Takes a query apart; of two members of a name the last counts.

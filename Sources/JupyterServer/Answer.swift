@@ -6,6 +6,8 @@ struct Answer: Sendable {
     var status: Int
     var headers: [(name: String, value: String)] = []
     var body: [UInt8] = []
+    /// What follows the body piece by piece; nil when the body is whole.
+    var stream: AnswerStream?
 
     /// JSON.
     static func json(_ value: JSONValue, status: Int = 200, location: String? = nil) -> Answer {

@@ -14,6 +14,7 @@ enum Endpoint: Hashable {
     case kernel(String)
     case kernelAction(String, KernelAction)
     case kernelChannels(String)
+    case kernelEvents(String)
     case sessions
     case session(String)
     case contents(String)
@@ -60,9 +61,10 @@ enum Endpoint: Hashable {
                 self = .kernel(id)
                 return
             }
-            if last == "channels" {
-                self = .kernelChannels(id)
-            } else {
+            switch last {
+            case "channels": self = .kernelChannels(id)
+            case "events": self = .kernelEvents(id)
+            default:
                 guard let action = KernelAction(rawValue: last) else { return nil }
                 self = .kernelAction(id, action)
             }
@@ -86,7 +88,8 @@ enum Endpoint: Hashable {
     /// The methods that it knows, beside OPTIONS.
     var methods: Set<String> {
         switch self {
-        case .home, .version, .status, .identity, .kernelSpecs, .kernelSpec, .kernelSpecFile, .kernelChannels, .file,
+        case .home, .version, .status, .identity, .kernelSpecs, .kernelSpec, .kernelSpecFile, .kernelChannels,
+            .kernelEvents, .file,
             .health:
             ["GET", "HEAD"]
         case .kernels, .sessions: ["GET", "HEAD", "POST"]

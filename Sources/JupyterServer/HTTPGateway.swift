@@ -29,6 +29,7 @@ struct HTTPGateway: HTTPResponder {
         let decision = rules.decide(
             AccessRequest(request.head, target: target, query: query, isPublic: endpoint?.isPublic ?? false),
             now: Int64(time(nil)))
+        var request = request
         var answer: Answer
         switch decision.outcome {
         case .preflight: answer = Answer(status: 200)
@@ -40,11 +41,12 @@ struct HTTPGateway: HTTPResponder {
                 break
             }
             do {
-                var request = request
                 let body = try await request.collectBody(upTo: HTTPGateway.largestBody)
                 answer = await handler.answer(
                     endpoint,
-                    APIRequest(method: request.method.rawValue, query: query, body: Array(buffer: body)))
+                    APIRequest(
+                        method: request.method.rawValue, query: query, fields: HTTPGateway.fields(of: request),
+                        body: Array(buffer: body)))
             } catch is NIOTooManyBytesError {
                 answer = .refusal(APIError(413))
             }
@@ -86,10 +88,42 @@ struct HTTPGateway: HTTPResponder {
         for (name, value) in answer.headers + headers.map({ ($0.name, $0.value) }) {
             if let name = HTTPField.Name(name) { fields.append(HTTPField(name: name, value: value)) }
         }
+        if let stream = answer.stream, request.method != .head {
+            // Nothing follows it: whether its client has left shows only where the next request would come from.
+            fields[.connection] = "close"
+            return Response(
+                status: .init(code: answer.status), headers: fields, body: body(stream, of: request))
+        }
         let isBodiless = request.method == .head || answer.status == 204
         if request.method == .head { fields[.contentLength] = "\(answer.body.count)" }
         return Response(
             status: .init(code: answer.status), headers: fields,
             body: isBodiless ? .init() : .init(byteBuffer: ByteBuffer(bytes: answer.body)))
+    }
+
+    private static func body(_ stream: AnswerStream, of request: Request) -> ResponseBody {
+        ResponseBody { writer in
+            do {
+                try await request.body.consumeWithCancellationOnInboundClose { _ in
+                    while let part = await stream.next(), !Task.isCancelled {
+                        try await writer.write(ByteBuffer(bytes: part))
+                    }
+                    try Task.checkCancellation()
+                }
+                await stream.end()
+            } catch {
+                await stream.end()
+                throw error
+            }
+            try await writer.finish(nil)
+        }
+    }
+
+    private static let meaningful = ["accept", "idempotency-key", "last-event-id"]
+
+    private static func fields(of request: Request) -> [String: String] {
+        var found: [String: String] = [:]
+        for name in meaningful { found[name] = HTTPField.Name(name).flatMap { request.headers[$0] } }
+        return found
     }
 }

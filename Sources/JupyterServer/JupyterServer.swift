@@ -29,7 +29,8 @@ public struct JupyterServer: Sendable {
             rules: rules,
             handler: APIHandler(
                 kernels: kernelAPI, sessions: SessionAPI(kernelAPI, place: place),
-                contents: ContentsAPI(store: contents, place: place), started: Int64(time(nil)) * 1_000_000))
+                contents: ContentsAPI(store: contents, place: place), events: EventsAPI(kernels: kernelAPI),
+                started: Int64(time(nil)) * 1_000_000))
         self.logger = logger
     }
 

@@ -30,6 +30,7 @@ public actor HostedKernel {
     private var record: KernelRecord
     private var server: KernelServer?
     private var clients: [String: Client] = [:]
+    private let observers = Observers()
     private var death: Death?
     private var isRestarting = false
     private var lastActivity: Int64
@@ -59,7 +60,7 @@ public actor HostedKernel {
             } else { .dead }
         return KernelState(
             activity: activity, reason: death.map(\.description),
-            lastActivity: max(lastActivity, server?.lastActivity ?? 0), connections: clients.count)
+            lastActivity: max(lastActivity, server?.lastActivity ?? 0), connections: clients.count + observers.count)
     }
 
     /// The session id in the header of everything that it says; nil once it has ended.
@@ -107,6 +108,7 @@ public actor HostedKernel {
                 client: client, session: new.session, base: base, queue: present.front.queue)
             clients[client] = Client(follower: new.follow(after: 0, through: front), front: front)
         }
+        observers.move(to: new, base: base)
     }
 
     /// Ends it for good.
@@ -114,6 +116,7 @@ public actor HostedKernel {
         if let server, death == nil { await end(server) }
         for client in clients.values { client.front.queue.finish() }
         clients = [:]
+        observers.finish()
         server = nil
     }
 
@@ -187,6 +190,23 @@ public actor HostedKernel {
         if let follower = client.follower { server?.forget(follower) }
         client.front.queue.finish()
     }
+
+    /// Lets somebody watch what all clients are told.
+    ///
+    /// - Parameters:
+    ///   - sequence: the last event that it knows.
+    ///   - isLive: whether it also wants what comes from now on, until it leaves; the queue ends otherwise.
+    public func observe(after sequence: UInt64, isLive: Bool) -> EventQueue {
+        guard let server else {
+            let queue = EventQueue()
+            queue.finish()
+            return queue
+        }
+        return observers.add(to: server, base: record.base, after: sequence, request: nil, isLive: isLive)
+    }
+
+    /// Lets somebody go who has watched.
+    public func forget(_ queue: EventQueue) { observers.forget(queue, of: server) }
 
     /// Takes a client's message.
     public func submit(_ message: WireMessage, over channel: KernelEvent.Channel, from client: String) {

@@ -12,6 +12,9 @@ public struct KernelEvent: Hashable, Sendable {
     /// Its place among all that the kernel has said; 0 for what the server says of the kernel.
     public let sequence: UInt64
 
+    /// How many records were dropped of which this event tells; 0 for one that tells something else.
+    public var dropped: UInt64 = 0
+
     /// Bytes that it occupies, about.
     var size: Int {
         message.content.count + message.metadata.count + message.parentHeader.count

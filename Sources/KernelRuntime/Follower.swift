@@ -10,10 +10,19 @@ public final class Follower {
     private let publisher: Publisher
     private let front: any KernelFront
     private var moved = ContinuousClock.now
+    /// Whether the interpreter waits for it when it falls behind.
+    let holdsUp: Bool
+    private var end: (sequence: UInt64, action: () -> Void)?
 
-    init(_ publisher: Publisher, front: any KernelFront) {
+    init(_ publisher: Publisher, front: any KernelFront, holdsUp: Bool) {
         self.publisher = publisher
         self.front = front
+        self.holdsUp = holdsUp
+    }
+
+    /// Calls `action` once it has been told everything up to a sequence number.
+    public func onceTold(upTo sequence: UInt64, _ action: @escaping () -> Void) {
+        end = (sequence, action)
     }
 
     /// Whether it has been told everything.
@@ -23,6 +32,10 @@ public final class Follower {
     func run(_ memory: RequestMemory) -> Bool {
         let hasMoved = publisher.run(to: front, request: { memory[$0] })
         if hasMoved { moved = .now }
+        if let end, publisher.isDone(upTo: end.sequence) {
+            self.end = nil
+            end.action()
+        }
         return hasMoved
     }
 

@@ -1,13 +1,32 @@
 import EventJournal
+import LinuxKit
 
 extension KernelServer {
     /// Tells a client everything that follows a place in the journal.
     ///
-    /// - Parameter sequence: the last event that it knows; nil for what comes from now on.
-    public func follow(after sequence: UInt64?, through front: any KernelFront) -> Follower {
-        let follower = Follower(Publisher(journal, after: sequence ?? journal.lastSequence), front: front)
+    /// - Parameters:
+    ///   - sequence: the last event that it knows; nil for what comes from now on.
+    ///   - holdsUp: whether the interpreter waits for it when it falls behind.
+    public func follow(
+        after sequence: UInt64?, through front: any KernelFront, holdsUp: Bool = true
+    ) -> Follower {
+        let follower = Follower(
+            Publisher(journal, after: sequence ?? journal.lastSequence), front: front, holdsUp: holdsUp)
         followers.append(follower)
+        if hasReportedEnd { tellTheRest(follower) }
         return follower
+    }
+
+    /// Tells what a dead kernel's journal holds: no turn of its own comes any more.
+    private func tellTheRest(_ follower: Follower) {
+        loop.after(.zero) { [weak self, weak follower] in
+            guard let self, let follower, followers.contains(where: { $0 === follower }) else { return }
+            while follower.run(machine.memory) {}
+            guard !follower.isDone else { return }
+            loop.after(.milliseconds(10)) { [weak self, weak follower] in
+                if let follower { self?.tellTheRest(follower) }
+            }
+        }
     }
 
     /// Tells a client no more.
@@ -25,6 +44,7 @@ extension KernelServer {
     /// The others fall back, and lose what the journal drops.
     func mayGoOn(beyond backlog: Int) -> Bool {
         if hasFront, publisher.backlog >= backlog { return false }
-        return followers.isEmpty || followers.contains { !$0.isBehind(backlog) }
+        let awaited = followers.filter(\.holdsUp)
+        return awaited.isEmpty || awaited.contains { !$0.isBehind(backlog) }
     }
 }

@@ -46,7 +46,7 @@ public final class KernelServer {
     private var leftBeforeHello: [UInt8] = []
     private let place: Place
     private let isDurable: Bool
-    private let loop: EventLoop
+    let loop: EventLoop
     private let keeper: KeeperConnection
     private let descriptors: KernelDescriptors
     private let channel: ServerChannel
@@ -58,7 +58,7 @@ public final class KernelServer {
     private let accounts: CellAccounts
     /// Why this server ends the kernel, when nobody asked for it.
     private var reasonToEnd: Death?
-    private var machine: SessionMachine
+    private(set) var machine: SessionMachine
     private var frames: MessageAssembler
     private var sinceSnapshot = 0
     private var lastFrame: UInt64
@@ -71,7 +71,7 @@ public final class KernelServer {
     private var turn: EventLoop.Turn?
     private var retry: EventLoop.Timer?
     private var isPumping = false
-    private var hasReportedEnd = false
+    private(set) var hasReportedEnd = false
 
     /// The descriptors that an earlier server deposited: the listening sockets.
     public private(set) var deposit: [OwnedDescriptorBox] = []

@@ -16,6 +16,8 @@ public struct OutgoingMessage: Hashable, Sendable {
     public var content: [UInt8]
     /// Binary buffers.
     public var buffers: [[UInt8]]
+    /// How many records were dropped of which this message tells; 0 for one that tells something else.
+    public var dropped: UInt64 = 0
 
     /// The message of a kernel with this session id, for a transport to sign or to frame.
     public func wire(session: String, identities: [[UInt8]] = []) -> WireMessage {

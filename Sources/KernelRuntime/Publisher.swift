@@ -61,6 +61,11 @@ final class Publisher {
     /// Bytes of journal whose broadcasts wait.
     var backlog: Int { reader.bytesBehind }
 
+    /// Whether everything up to a sequence number has been delivered.
+    func isDone(upTo sequence: UInt64) -> Bool {
+        pending.isEmpty && text == nil && (reader.cursor.sequence >= sequence || reader.bytesBehind == 0)
+    }
+
     /// Whether everything has been delivered.
     var isDone: Bool { pending.isEmpty && text == nil && reader.bytesBehind == 0 }
 
@@ -98,8 +103,10 @@ final class Publisher {
             publish(message, to: front)
         case .truncated(let count):
             let line = "husk: \(count) records of this kernel were dropped before this client had taken them.\n"
-            publish(
-                message(record, nil, type: "stream", content: EventRules.stream("stderr", Array(line.utf8))), to: front)
+            var message = message(
+                record, nil, type: "stream", content: EventRules.stream("stderr", Array(line.utf8)))
+            message.dropped = count
+            publish(message, to: front)
         case .text, .reply, .question: answer(event, record, through: front, request)
         }
     }

@@ -1,9 +1,12 @@
-/// Base64 (RFC 4648), in lines as Python's `encodebytes` writes it.
-enum Base64 {
+/// Base64 (RFC 4648).
+public enum Base64 {
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
     private static let lineLength = 76
 
-    static func encode(_ bytes: [UInt8]) -> String {
+    /// The text of bytes.
+    ///
+    /// - Parameter inLines: whether it is broken into lines, as Python's `encodebytes` does.
+    public static func encode(_ bytes: [UInt8], inLines: Bool = true) -> String {
         var text: [UInt8] = []
         text.reserveCapacity(bytes.count / 3 * 4 + bytes.count / 57 + 8)
         var column = 0
@@ -17,7 +20,7 @@ enum Base64 {
             }
             index += 3
             column += 4
-            if column == lineLength || index >= bytes.count {
+            if inLines, column == lineLength || index >= bytes.count {
                 text.append(UInt8(ascii: "\n"))
                 column = 0
             }
@@ -27,7 +30,7 @@ enum Base64 {
 
     /// The bytes; nil for a text that ends in the middle of them. What is not of the alphabet is passed over, as
     /// Python does.
-    static func decode(_ text: String) -> [UInt8]? {
+    public static func decode(_ text: String) -> [UInt8]? {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.utf8.count / 4 * 3)
         var bits: UInt32 = 0
