@@ -121,7 +121,8 @@ let package = Package(
         .target(
             name: "KernelHosting",
             dependencies: [
-                "JupyterProtocol", "KeeperWire", "KernelRuntime", "LinuxKit", "SQLiteDatabase", collections,
+                "JupyterProtocol", "KeeperWire", "KernelRuntime", "LinuxKit", "NotebookFormat", "SQLiteDatabase",
+                collections,
             ], swiftSettings: strict),
         .target(name: "Replay", dependencies: ["JupyterProtocol", "NotebookFormat"], swiftSettings: strict),
         // What knows of HTTP and nothing of kernels.

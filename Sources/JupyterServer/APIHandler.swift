@@ -11,6 +11,7 @@ struct APIHandler: Sendable {
     let sessions: SessionAPI
     let contents: ContentsAPI
     let events: EventsAPI
+    let executions: ExecutionAPI
     let started: Int64
 
     /// Answers a request that has passed. Refusals are answers too.
@@ -40,6 +41,12 @@ struct APIHandler: Sendable {
         case .kernel(let id): request.method == "DELETE" ? try await kernels.delete(id) : try await kernels.model(id)
         case .kernelAction(let id, let action): try await kernels.act(action, on: id)
         case .kernelChannels(let id): try await refuseChannels(id)
+        case .execute(let id):
+            request.method == "POST" ? try await executions.execute(id, request) : try await executions.list(id)
+        case .execution(let uid, let id):
+            request.method == "DELETE"
+                ? try await executions.cancel(uid, of: id) : try await executions.report(uid, of: id)
+        case .input(let id): try await executions.input(id, request)
         case .kernelEvents(let id): try await events.read(id, request)
         case .sessions: request.method == "POST" ? try await sessions.create(request) : try await sessions.list()
         case .session(let id): try await session(id, request)

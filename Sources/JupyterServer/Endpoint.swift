@@ -15,6 +15,9 @@ enum Endpoint: Hashable {
     case kernelAction(String, KernelAction)
     case kernelChannels(String)
     case kernelEvents(String)
+    case execute(String)
+    case execution(String, of: String)
+    case input(String)
     case sessions
     case session(String)
     case contents(String)
@@ -64,10 +67,18 @@ enum Endpoint: Hashable {
             switch last {
             case "channels": self = .kernelChannels(id)
             case "events": self = .kernelEvents(id)
+            case "execute": self = .execute(id)
+            case "input": self = .input(id)
             default:
                 guard let action = KernelAction(rawValue: last) else { return nil }
                 self = .kernelAction(id, action)
             }
+        case ("kernels", 3):
+            let id = rest[rest.startIndex]
+            guard JupyterID.isValid(id), rest[rest.startIndex + 1] == "requests", let uid = rest.last else {
+                return nil
+            }
+            self = .execution(uid, of: id)
         case ("sessions", 0): self = .sessions
         case ("sessions", 1): self = .session(rest[rest.startIndex])
         case ("contents", _): self = Endpoint.contents(Array(rest))
@@ -92,9 +103,9 @@ enum Endpoint: Hashable {
             .kernelEvents, .file,
             .health:
             ["GET", "HEAD"]
-        case .kernels, .sessions: ["GET", "HEAD", "POST"]
-        case .kernel: ["GET", "HEAD", "DELETE"]
-        case .kernelAction, .trust: ["POST"]
+        case .kernels, .sessions, .execute: ["GET", "HEAD", "POST"]
+        case .kernel, .execution: ["GET", "HEAD", "DELETE"]
+        case .kernelAction, .trust, .input: ["POST"]
         case .session: ["GET", "HEAD", "PATCH", "DELETE"]
         case .contents: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
         case .checkpoints: ["GET", "HEAD", "POST"]

@@ -30,6 +30,7 @@ public struct JupyterServer: Sendable {
             handler: APIHandler(
                 kernels: kernelAPI, sessions: SessionAPI(kernelAPI, place: place),
                 contents: ContentsAPI(store: contents, place: place), events: EventsAPI(kernels: kernelAPI),
+                executions: ExecutionAPI(kernels: kernelAPI, place: place),
                 started: Int64(time(nil)) * 1_000_000))
         self.logger = logger
     }

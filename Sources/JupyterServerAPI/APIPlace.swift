@@ -12,6 +12,12 @@ public struct APIPlace: Hashable, Sendable {
     /// A kernel.
     public func kernel(_ id: String) -> String { "\(base)api/kernels/\(PercentEncoding.encoded(path: id))" }
 
+    /// A cell that a kernel was given to run.
+    public func execution(_ id: String, of kernel: String) -> String { "\(self.kernel(kernel))/requests/\(id)" }
+
+    /// Where a kernel takes lines of input.
+    public func input(of kernel: String) -> String { "\(self.kernel(kernel))/input" }
+
     /// A session.
     public func session(_ id: String) -> String { "\(base)api/sessions/\(id)" }
 

@@ -20,6 +20,15 @@ public enum RequestBody {
         return text
     }
 
+    /// A yes or no; nil when there is none. Throws 400 for another value.
+    static func flag(_ name: String, of members: [String: JSONValue]) throws(APIError) -> Bool? {
+        guard let member = members[name], member != .null else { return nil }
+        guard let flag = member.boolValue else {
+            throw APIError(400, "Field in JSON data is not a boolean: \(name)")
+        }
+        return flag
+    }
+
     /// An object within; nil when there is none. Throws 400 for another value.
     static func inner(_ name: String, of members: [String: JSONValue]) throws(APIError) -> [String: JSONValue]? {
         guard let member = members[name], member != .null else { return nil }

@@ -11,6 +11,8 @@ public actor HostedKernel {
         let state: String
         let keeper: String
         let ledger: String?
+        /// The file of the register, for what a kernel itself writes down.
+        let register: String
         let limits: KernelLimits
         let plan: @Sendable (KernelOrigin, _ kernel: String, _ sandbox: String) throws -> KernelOrder
     }
@@ -31,6 +33,7 @@ public actor HostedKernel {
     private var server: KernelServer?
     private var clients: [String: Client] = [:]
     private let observers = Observers()
+    private(set) lazy var executions = Executions(kernel: id, path: place.register, loop: thread.loop)
     private var death: Death?
     private var isRestarting = false
     private var lastActivity: Int64
@@ -70,7 +73,9 @@ public actor HostedKernel {
 
     /// Starts the interpreter.
     func start() throws {
-        server = try makeServer()
+        let server = try makeServer()
+        self.server = server
+        begin(server)
     }
 
     /// Takes over the interpreter that an earlier server started.
@@ -80,6 +85,8 @@ public actor HostedKernel {
             keeper: KeeperConnection(state: place.state, program: place.keeper), loop: thread.loop)
         self.server = server
         try serve(server)
+        begin(server)
+        try? executions.resume(server, generation: record.generation)
     }
 
     /// Ends the interpreter and starts another one in the same sandbox, so that its files stay.
@@ -103,6 +110,7 @@ public actor HostedKernel {
         if death == nil, let old { await end(old) }
         server = new
         death = nil
+        begin(new)
         for (client, present) in clients {
             let front = ClientFront(
                 client: client, session: new.session, base: base, queue: present.front.queue)
@@ -118,6 +126,22 @@ public actor HostedKernel {
         clients = [:]
         observers.finish()
         server = nil
+    }
+
+    /// Whether it takes cells.
+    var isAlive: Bool { server != nil && death == nil && !isRestarting }
+
+    /// Somebody uses it.
+    func noteUse() { lastActivity = HostedKernel.now() }
+
+    private func begin(_ server: KernelServer) {
+        executions.begin(server, generation: record.generation)
+        executions.onStubbornCell = { [weak self] in self?.assumeIsolated { $0.restartHard() } }
+    }
+
+    /// Ends the interpreter in the middle of its work, and the kernel if there is no other one to be had.
+    private func restartHard() {
+        Task { do { try await restart() } catch { server?.end() } }
     }
 
     private func end(_ server: KernelServer) async {
@@ -148,6 +172,7 @@ public actor HostedKernel {
         guard let server, ended == ObjectIdentifier(server) else { return }
         lastActivity = HostedKernel.now()
         death = reason
+        executions.fail("The kernel has ended: \(reason)", reason: "kernel_died")
     }
 
     private var journal: KernelServer.Place { .init(state: place.state, kernel: record.kernelName) }
@@ -205,6 +230,25 @@ public actor HostedKernel {
         return observers.add(to: server, base: record.base, after: sequence, request: nil, isLive: isLive)
     }
 
+    /// Lets somebody watch one request of an interpreter, up to its end.
+    func observe(_ request: String, generation: UInt64, since: UInt64, isLive: Bool) -> EventQueue {
+        guard let server else {
+            let queue = EventQueue()
+            queue.finish()
+            return queue
+        }
+        let place = generation == record.generation ? record.base + since : 0
+        return observers.add(to: server, base: record.base, after: place, request: request, isLive: isLive)
+    }
+
+    /// Gives the cell that waits for a line a line. Returns whether there is one.
+    public func provideInput(_ line: String) -> Bool {
+        guard let server, server.isAsking else { return false }
+        noteUse()
+        server.provideInput(content: JSONValue.object(["value": .string(line)]).encoded(), to: nil)
+        return true
+    }
+
     /// Lets somebody go who has watched.
     public func forget(_ queue: EventQueue) { observers.forget(queue, of: server) }
 
@@ -242,7 +286,7 @@ public actor HostedKernel {
 
     private var told = 0
 
-    private static func now() -> Int64 {
+    static func now() -> Int64 {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
         return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000

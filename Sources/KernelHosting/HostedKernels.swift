@@ -27,13 +27,15 @@ public actor HostedKernels {
         state: String, keeper: String, ledger: String?, limits: KernelLimits = KernelLimits(), plan: @escaping Plan
     ) throws {
         mkdir(state, 0o700)
-        let path = "\(state)/server.lock"
+        let lockPath = "\(state)/server.lock"
         lock = OwnedDescriptor(
             adopting: try SystemError.checkErrno(
-                "open", open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600), on: path))
+                "open", open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600), on: lockPath))
         guard flock(lock.number, LOCK_EX | LOCK_NB) == 0 else { throw HostingError.inUse(state) }
-        register = try KernelRegister(path: "\(state)/\(HostedKernels.file)")
-        place = HostedKernel.Place(state: state, keeper: keeper, ledger: ledger, limits: limits, plan: plan)
+        let path = "\(state)/\(HostedKernels.file)"
+        register = try KernelRegister(path: path)
+        place = HostedKernel.Place(
+            state: state, keeper: keeper, ledger: ledger, register: path, limits: limits, plan: plan)
     }
 
     /// Takes over what an earlier server has left. Returns the ids of kernels that have ended meanwhile, and why.

@@ -6,12 +6,18 @@ public enum HostingError: Error, Hashable, Sendable, CustomStringConvertible {
     case laterRegister(String)
     /// There is a kernel of this id.
     case exists(String)
+    /// A kernel is dead, or has not come back from a restart.
+    case notRunning(String)
+    /// A client gives one name to two different requests.
+    case keyReused(String)
 
     /// The sentence for a user.
     public var description: String {
         switch self {
         case .inUse(let state): "another server runs in \(state); stop it, or name another folder by --state"
         case .laterRegister(let path): "\(path) was written by a later version of Husk; use that, or another --state"
+        case .notRunning(let id): "the kernel \(id) does not run; restart it, or wait until it is restarted"
+        case .keyReused(let key): "the idempotency key \(key) was that of another request"
         case .exists(let id): "there is a kernel \(id) already"
         }
     }

@@ -4,7 +4,7 @@ import SQLiteDatabase
 /// The kernels of a state directory, for the server's next start. For one thread.
 final class KernelRegister {
     /// The schema's number; a database with a higher one is a later Husk's.
-    private static let version: Int64 = 1
+    private static let version: Int64 = 2
 
     private let database: Database
 
@@ -21,8 +21,16 @@ final class KernelRegister {
                   id TEXT PRIMARY KEY, spec TEXT NOT NULL, path TEXT NOT NULL, environment TEXT NOT NULL,
                   generation INTEGER NOT NULL, base INTEGER NOT NULL, positions TEXT NOT NULL) STRICT
                 """)
-            try database.run("PRAGMA user_version = \(KernelRegister.version)")
         }
+        if version < 2 {
+            try database.run(
+                """
+                CREATE TABLE executions (
+                  kernel TEXT NOT NULL, id TEXT NOT NULL, key TEXT, request TEXT NOT NULL, generation INTEGER NOT NULL,
+                  since INTEGER NOT NULL, result TEXT, PRIMARY KEY (kernel, id), UNIQUE (kernel, key)) STRICT
+                """)
+        }
+        if version < KernelRegister.version { try database.run("PRAGMA user_version = \(KernelRegister.version)") }
     }
 
     /// All kernels.
@@ -61,6 +69,7 @@ final class KernelRegister {
     /// Forgets a kernel.
     func forget(_ id: String) throws(DatabaseError) {
         try database.run("DELETE FROM kernels WHERE id = ?", [.text(id)])
+        try database.run("DELETE FROM executions WHERE kernel = ?", [.text(id)])
     }
 
     private static func text(_ members: [String: JSONValue]) -> Database.Value {

@@ -169,9 +169,10 @@ public final class KernelServer {
 
     // MARK: Clients
 
-    /// Accepts a request. Called by the front.
-    public func submit(_ request: ClientRequest) {
-        guard death == nil || !machine.isDead else { return }
+    /// Accepts a request. Called by the front. Returns its number; 0 when the kernel is dead.
+    @discardableResult
+    public func submit(_ request: ClientRequest) -> UInt64 {
+        guard death == nil || !machine.isDead else { return 0 }
         accounts.use()
         var request = request
         request.number = machine.memory.nextNumber
@@ -181,6 +182,7 @@ public final class KernelServer {
             try record(.request, request: request.number, writer.bytes)
             try handle(.request(request))
         }
+        return request.number
     }
 
     /// Accepts the line that a running cell asked for. Called by the front.
@@ -362,13 +364,13 @@ public final class KernelServer {
                     reasonToEnd = reasonToEnd ?? reason
                     end()
                 },
-                tell: { [weak self] request, line in
-                    guard let self else { return }
-                    let content = EventRules.stream("stderr", Array("husk: \(line)\n".utf8))
-                    attempt {
-                        try record(.leftover, request: request, JournalEntry.encode(type: "stream", content: content))
-                    }
-                }))
+                tell: { [weak self] request, line in self?.tell(line, of: request) }))
+    }
+
+    /// Tells the user of a cell something, in a line.
+    public func tell(_ line: String, of request: UInt64) {
+        let content = EventRules.stream("stderr", Array("husk: \(line)\n".utf8))
+        attempt { try record(.leftover, request: request, JournalEntry.encode(type: "stream", content: content)) }
     }
 
     // MARK: Death
