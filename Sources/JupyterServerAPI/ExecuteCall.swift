@@ -26,6 +26,8 @@ public struct ExecuteCall: Hashable, Sendable {
             "allow_stdin": .bool(try RequestBody.flag("allow_stdin", of: members) ?? true),
             "stop_on_error": .bool(try RequestBody.flag("stop_on_error", of: members) ?? true),
         ]
+        let variables = try RequestBody.environment("environment", of: members)
+        if !variables.isEmpty { content["environment"] = .object(variables.mapValues { .string($0) }) }
     }
 
     private static func seconds(_ name: String, of members: [String: JSONValue]) throws(APIError) -> Double? {

@@ -38,6 +38,20 @@ public enum RequestBody {
         return inner
     }
 
+    /// Variables of the environment. Throws 400 for what can be none.
+    static func environment(
+        _ name: String, of members: [String: JSONValue]
+    ) throws(APIError) -> [String: String] {
+        var environment: [String: String] = [:]
+        for (variable, value) in try inner(name, of: members) ?? [:] {
+            guard let text = value.stringValue, !variable.isEmpty, !variable.contains("="),
+                !variable.utf8.contains(0), !text.utf8.contains(0)
+            else { throw APIError(400, "Invalid environment variable: \(PythonText.quoted(variable))") }
+            environment[variable] = text
+        }
+        return environment
+    }
+
     /// A kernel's id that a client has chosen.
     static func kernelID(_ name: String, of members: [String: JSONValue]) throws(APIError) -> String? {
         guard let id = try text(name, of: members), !id.isEmpty else { return nil }

@@ -17,11 +17,6 @@ public struct StartKernelRequest: Hashable, Sendable {
         name = try RequestBody.text("name", of: members)
         path = try RequestBody.text("path", of: members)
         kernelID = try RequestBody.kernelID("kernel_id", of: members)
-        for (variable, value) in try RequestBody.inner("env", of: members) ?? [:] {
-            guard let text = value.stringValue, !variable.isEmpty, !variable.contains("="),
-                !variable.utf8.contains(0), !text.utf8.contains(0)
-            else { throw APIError(400, "Invalid environment variable: \(PythonText.quoted(variable))") }
-            environment[variable] = text
-        }
+        environment = try RequestBody.environment("env", of: members)
     }
 }

@@ -453,3 +453,20 @@ def test_deadline_of_a_cell_that_heeds_nothing(server: Server, kernel: str) -> N
     wait_until(lambda: server.get(path).json()["execution_state"] == "idle", 10, "restarted")
     after = result(server, execute(server, kernel, "print(open('/tmp/kept').read(), 'x' in dir())"))
     assert shown(after) == "there False\n"
+
+
+# ---- Variables of one cell
+
+
+def test_environment_of_one_cell(server: Server, kernel: str) -> None:
+    """It is there for the cell and what it starts, and gone afterwards, also behind an error."""
+    result(server, execute(server, kernel, "import os; os.environ['OLD'] = 'before'"))
+    code = "print(os.environ['OLD'])\n!echo $NEW\n1 / 0"
+    done = result(server, execute(server, kernel, code, environment={"OLD": "o", "NEW": "n"}))
+    assert shown(done).split() == ["o", "n"]
+    code = "import asyncio; await asyncio.sleep(0); print(os.environ['NEW'])"
+    assert shown(result(server, execute(server, kernel, code, environment={"NEW": "a"}))) == "a\n"
+    after = result(server, execute(server, kernel, "print(os.environ['OLD'], 'NEW' in os.environ)"))
+    assert shown(after) == "before False\n"
+    body = {"code": "1", "environment": {"A=B": "1"}}
+    assert server.post(f"/api/kernels/{kernel}/execute", body).status_code == 400

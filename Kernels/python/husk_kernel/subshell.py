@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.interactiveshell import _asyncio_runner
 from IPython.core.payload import PayloadManager
 
+from .cell_environment import CellEnvironment
 from .channel import REQUESTS_BELL, Message
 from .requests import answer
 
@@ -58,6 +59,7 @@ class Subshell:
         self.refusal: str | None = None
         self.has_failed_to_display = False
         self.payload_manager = PayloadManager()
+        self._environment = CellEnvironment()
         self._started = datetime.now(UTC)
         self._waiting: deque[Message] = deque()
         self._answers: queue.SimpleQueue[Message] = queue.SimpleQueue()
@@ -171,6 +173,7 @@ class Subshell:
         self.is_silent = bool(content.get("silent", False))
         stores = bool(content.get("store_history", not self.is_silent)) and not self.is_silent
         self.execution_count = content.pop("execution_count", 1)
+        environment = content.pop("environment", None) or {}
         self.last_error = None
         self.refusal = None
         self.has_failed_to_display = False
@@ -189,6 +192,7 @@ class Subshell:
             self.kernel.channel.listen(True)
         try:
             self.is_running = True
+            self._environment.set(environment)
             transformed, failure = code, None
             try:
                 transformed = shell.transform_cell(code)
@@ -265,6 +269,7 @@ class Subshell:
             reply["status"] = "ok"
         else:
             reply.update(error, status="error")
+        self._environment.reset()
         if self.is_main:
             self.kernel.channel.listen(False)
         else:
