@@ -127,7 +127,8 @@ let package = Package(
         .target(name: "Replay", dependencies: ["JupyterProtocol", "NotebookFormat"], swiftSettings: strict),
         // What knows of HTTP and nothing of kernels.
         .target(
-            name: "WebServing", dependencies: [hummingbirdCore, httpTypes, logging] + nio, swiftSettings: strict),
+            name: "WebServing", dependencies: [collections, hummingbirdCore, httpTypes, lifecycle, logging] + nio,
+            swiftSettings: strict),
         .target(
             name: "JupyterServer",
             dependencies: [

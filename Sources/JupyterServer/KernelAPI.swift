@@ -79,6 +79,8 @@ struct KernelAPI: Sendable {
             return .done
         case .restart:
             do { try await kernel.restart() } catch {
+                // It may have been ended meanwhile.
+                _ = try await self.kernel(id)
                 throw APIError(500, APIError.restartFailed.message, reason: "\(error)")
             }
             return .json(await KernelAPI.model(kernel).json)

@@ -18,13 +18,32 @@ struct KernelSocket: Sendable {
     /// The last event that the client says it knows.
     let since: UInt64?
 
+    /// How long a client may take to hear the last of a kernel that has ended.
+    private static let ending: Duration = .seconds(5)
+
     /// What has been sent, for the pings.
     private final class Progress: Sendable {
-        private let sequence = Mutex<UInt64>(0)
+        private struct State {
+            var sent: UInt64 = 0
+            var asked: UInt64?
+        }
+
+        private let state = Mutex(State())
 
         var sent: UInt64 {
-            get { sequence.withLock { $0 } }
-            set { sequence.withLock { $0 = max($0, newValue) } }
+            get { state.withLock { $0.sent } }
+            set { state.withLock { $0.sent = max($0.sent, newValue) } }
+        }
+
+        func ask(_ sequence: UInt64) { state.withLock { $0.asked = sequence } }
+
+        /// Whether a number is the answer to the last question. Others are late, or made up: each would be written down.
+        func isAnswer(_ sequence: UInt64) -> Bool {
+            state.withLock { state in
+                guard state.asked == sequence else { return false }
+                state.asked = nil
+                return true
+            }
         }
     }
 
@@ -33,17 +52,23 @@ struct KernelSocket: Sendable {
         let queue = await kernel.attach(client, after: since)
         let progress = Progress()
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await receive(messages, writer) }
+            group.addTask { await receive(messages, writer, progress) }
             group.addTask { await send(queue, writer, progress) }
             group.addTask { await ask(writer, progress) }
+            group.addTask {
+                // One that takes nothing does not hear the end of the queue.
+                await queue.end()
+                try? await Task.sleep(for: KernelSocket.ending)
+            }
             await group.next()
             group.cancelAll()
         }
         await kernel.detach(client, queue: queue)
     }
 
-    private func receive(_ messages: AsyncThrowingStream<WebSocketMessage, any Error>, _ writer: WebSocketWriter) async
-    {
+    private func receive(
+        _ messages: AsyncThrowingStream<WebSocketMessage, any Error>, _ writer: WebSocketWriter, _ progress: Progress
+    ) async {
         do {
             for try await message in messages {
                 let payload: WebSocketPayload
@@ -51,7 +76,7 @@ struct KernelSocket: Sendable {
                 case .text(let bytes): payload = .text(bytes)
                 case .binary(let bytes): payload = .binary(bytes)
                 case .pong(let bytes):
-                    if let sequence = UInt64(String(decoding: bytes, as: UTF8.self)) {
+                    if let sequence = UInt64(String(decoding: bytes, as: UTF8.self)), progress.isAnswer(sequence) {
                         await kernel.note(client, has: sequence)
                     }
                     continue
@@ -101,6 +126,7 @@ struct KernelSocket: Sendable {
             let sent = progress.sent
             guard sent > asked || quiet >= KernelSocket.looking else { continue }
             (asked, quiet) = (sent, .zero)
+            if sent > 0 { progress.ask(sent) }
             guard (try? await writer.ping(sent > 0 ? Array("\(sent)".utf8) : [])) != nil else { return }
         }
     }

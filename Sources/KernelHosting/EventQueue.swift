@@ -3,14 +3,18 @@ import Synchronization
 
 /// Events on their way from a kernel's thread to a client. It holds some megabytes; more waits in the kernel's journal.
 public final class EventQueue: Sendable {
-    /// Bytes beyond which there is no room for broadcasts. Answers always have room: their number is the client's doing.
+    /// Bytes beyond which there is no room for broadcasts. Answers have more: a client may wait for one before it reads on.
     private static let capacity = 4 << 20
+    /// Bytes of a client that asks and does not listen; it is sent away, and can come back for the rest.
+    private static let limit = 64 << 20
 
     private struct State {
         var events: Deque<KernelEvent> = []
         var size = 0
         var isFinished = false
         var waiter: CheckedContinuation<Void, Never>?
+        /// Who waits for the end only.
+        var ender: CheckedContinuation<Void, Never>?
     }
 
     private let state = Mutex(State())
@@ -30,11 +34,27 @@ public final class EventQueue: Sendable {
 
     /// Says that nothing more comes.
     public func finish() {
-        let waiter = state.withLock { state in
+        let (waiter, ender) = state.withLock { state in
             state.isFinished = true
-            return state.waiter.take()
+            return (state.waiter.take(), state.ender.take())
         }
         waiter?.resume()
+        ender?.resume()
+    }
+
+    /// Waits until nothing more comes, whatever has been taken. For one task; its cancellation is the end.
+    public func end() async {
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let isFinished = state.withLock { state in
+                    if !state.isFinished { state.ender = continuation }
+                    return state.isFinished
+                }
+                if isFinished { continuation.resume() }
+            }
+        } onCancel: {
+            finish()
+        }
     }
 
     /// Waits for events and takes all of them; nil at the end. For one reader.
@@ -66,13 +86,17 @@ public final class EventQueue: Sendable {
     }
 
     private func add(_ event: KernelEvent, mayRefuse: Bool) -> Bool {
-        let (isIn, waiter): (Bool, CheckedContinuation<Void, Never>?) = state.withLock { state in
-            if state.isFinished { return (true, nil) }
-            if mayRefuse, !state.events.isEmpty, state.size + event.size > EventQueue.capacity { return (false, nil) }
+        let (isIn, isOver, waiter): (Bool, Bool, CheckedContinuation<Void, Never>?) = state.withLock { state in
+            if state.isFinished { return (true, false, nil) }
+            if mayRefuse, !state.events.isEmpty, state.size + event.size > EventQueue.capacity {
+                return (false, false, nil)
+            }
+            if state.size > EventQueue.limit { return (true, true, nil) }
             state.events.append(event)
             state.size += event.size
-            return (true, state.waiter.take())
+            return (true, false, state.waiter.take())
         }
+        if isOver { finish() }
         waiter?.resume()
         return isIn
     }

@@ -15,6 +15,9 @@ public actor HostedKernel {
         let register: String
         let limits: KernelLimits
         let plan: @Sendable (KernelOrigin, _ kernel: String, _ sandbox: String) throws -> KernelOrder
+
+        /// Where a kernel remembers its cells.
+        func history(of id: String) -> String { "\(state)/\(id).history.sqlite" }
     }
 
     private struct Client {
@@ -34,10 +37,19 @@ public actor HostedKernel {
     private var clients: [String: Client] = [:]
     private let observers = Observers()
     private(set) lazy var executions = Executions(kernel: id, path: place.register, loop: thread.loop)
-    private var death: Death?
+    /// How many numbers the events of the interpreters before this one have.
+    private var base: UInt64
+    /// Of interpreters that have ended, why; of the current one and of one that is on its way.
+    private var deaths: [ObjectIdentifier: Death] = [:]
     private var isRestarting = false
+    private var isEnding = false
     private var lastActivity: Int64
-    private var ends: [CheckedContinuation<Void, Never>] = []
+    /// Who waits for an interpreter's end.
+    private var ends: [ObjectIdentifier: [CheckedContinuation<Void, Never>]] = [:]
+    /// Who waits for the end of a restart.
+    private var restarts: [CheckedContinuation<Void, Never>] = []
+
+    private var death: Death? { server.flatMap { deaths[ObjectIdentifier($0)] } }
 
     /// See the protocol that requires it.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
@@ -50,10 +62,14 @@ public actor HostedKernel {
         self.record = record
         self.place = place
         self.keep = keep
+        base = record.base
         lastActivity = HostedKernel.now()
     }
 
-    deinit { thread.stop() }
+    isolated deinit {
+        server?.leave()
+        thread.stop()
+    }
 
     /// How it is.
     public var state: KernelState {
@@ -89,15 +105,19 @@ public actor HostedKernel {
         try? executions.resume(server, generation: record.generation)
     }
 
-    /// Ends the interpreter and starts another one in the same sandbox, so that its files stay.
+    /// Ends the interpreter and starts another one in the same sandbox, so that its files stay. One restart is enough for
+    /// all who want one at the same time.
     public func restart() async throws {
-        guard !isRestarting else { return }
+        guard !isEnding else { throw HostingError.ended(id) }
+        if isRestarting { return await endOfRestart() }
         isRestarting = true
-        defer { isRestarting = false }
-        let base = record.base + (server?.lastSequence ?? 0)
+        defer {
+            isRestarting = false
+            for continuation in restarts { continuation.resume() }
+            restarts = []
+        }
         let old = server
         record.generation += 1
-        record.base = base
         // The new one first: with the last interpreter the sandbox would end.
         let new: KernelServer
         do {
@@ -106,10 +126,14 @@ public actor HostedKernel {
             record.generation -= 1
             throw error
         }
+        record.base = base + (old?.lastSequence ?? 0)
         await keep(record)
-        if death == nil, let old { await end(old) }
+        if let old { await end(old) }
+        // It has said something at its end.
+        base += old?.lastSequence ?? 0
+        record.base = base
         server = new
-        death = nil
+        if let old { deaths[ObjectIdentifier(old)] = nil }
         begin(new)
         for (client, present) in clients {
             let front = ClientFront(
@@ -117,15 +141,23 @@ public actor HostedKernel {
             clients[client] = Client(follower: new.follow(after: 0, through: front), front: front)
         }
         observers.move(to: new, base: base)
+        await keep(record)
     }
 
-    /// Ends it for good.
+    /// Ends it for good. A restart that has begun comes first: what it has started is to end, too.
     public func end() async {
-        if let server, death == nil { await end(server) }
+        isEnding = true
+        if isRestarting { await endOfRestart() }
+        if let server { await end(server) }
         for client in clients.values { client.front.queue.finish() }
         clients = [:]
         observers.finish()
         server = nil
+        KernelServer.History.remove(place.history(of: id))
+    }
+
+    private func endOfRestart() async {
+        await withCheckedContinuation { restarts.append($0) }
     }
 
     /// Whether it takes cells.
@@ -145,8 +177,10 @@ public actor HostedKernel {
     }
 
     private func end(_ server: KernelServer) async {
+        let name = ObjectIdentifier(server)
+        guard deaths[name] == nil else { return }
         server.end(isExpected: true)
-        await withCheckedContinuation { ends.append($0) }
+        await withCheckedContinuation { ends[name, default: []].append($0) }
     }
 
     private func makeServer() throws -> KernelServer {
@@ -166,18 +200,16 @@ public actor HostedKernel {
     }
 
     private func noteEnd(of ended: ObjectIdentifier, _ reason: Death) {
-        let waiting = ends
-        ends = []
-        for continuation in waiting { continuation.resume() }
-        guard let server, ended == ObjectIdentifier(server) else { return }
+        deaths[ended] = reason
+        for continuation in ends.removeValue(forKey: ended) ?? [] { continuation.resume() }
         lastActivity = HostedKernel.now()
-        death = reason
+        guard let server, ended == ObjectIdentifier(server) else { return }
         executions.fail("The kernel has ended: \(reason)", reason: "kernel_died")
     }
 
     private var journal: KernelServer.Place { .init(state: place.state, kernel: record.kernelName) }
 
-    private var history: KernelServer.History { .file("\(place.state)/\(id).history.sqlite") }
+    private var history: KernelServer.History { .file(place.history(of: id)) }
 
     // MARK: Clients
 
@@ -192,13 +224,13 @@ public actor HostedKernel {
             queue.finish()
             return queue
         }
-        let front = ClientFront(client: name, session: server.session, base: record.base, queue: queue)
+        let front = ClientFront(client: name, session: server.session, base: base, queue: queue)
         let position = sequence ?? record.positions[name]
-        let known = position.map { $0 > record.base ? $0 - record.base : 0 }
+        let known = position.map { $0 > base ? $0 - base : 0 }
         clients[name] = Client(follower: server.follow(after: known, through: front), front: front)
         // A client that waits for a kernel to be ready learns at once how it is.
         if position == nil { tell(state.activity.rawValue, to: front) }
-        await note(name, has: position ?? record.base + server.lastSequence)
+        await note(name, has: position ?? base + server.lastSequence)
         return queue
     }
 

@@ -17,6 +17,8 @@ public actor HostedKernels {
     private let lock: OwnedDescriptor
     private var kernels: [String: HostedKernel] = [:]
     private var order: [String] = []
+    /// Kernels that are being ended: what is theirs is still in use.
+    private var ending: Set<String> = []
 
     /// Opens the register of a state directory.
     ///
@@ -50,6 +52,7 @@ public actor HostedKernels {
             } catch {
                 lost.append((record.id, "\(error)"))
                 try register.forget(record.id)
+                KernelServer.History.remove(place.history(of: record.id))
             }
         }
         return lost
@@ -63,16 +66,19 @@ public actor HostedKernels {
 
     /// Starts a kernel.
     public func start(_ id: String, from origin: KernelOrigin) async throws -> HostedKernel {
-        guard kernels[id] == nil else { throw HostingError.exists(id) }
+        guard kernels[id] == nil, !ending.contains(id) else { throw HostingError.exists(id) }
         let record = KernelRecord(id: id, origin: origin)
         let kernel = try make(record)
         kernels[id] = kernel
         order.append(id)
         do {
             try await kernel.start()
+            guard kernels[id] === kernel else { throw HostingError.ended(id) }
             try register.keep(record)
         } catch {
-            forget(id)
+            if kernels[id] === kernel { forget(id) }
+            // It may run, and nobody would know of it.
+            await kernel.end()
             throw error
         }
         return kernel
@@ -82,8 +88,10 @@ public actor HostedKernels {
     public func end(_ id: String) async -> Bool {
         guard let kernel = kernels[id] else { return false }
         forget(id)
+        ending.insert(id)
         try? register.forget(id)
         await kernel.end()
+        ending.remove(id)
         return true
     }
 
@@ -97,6 +105,8 @@ public actor HostedKernels {
     }
 
     private func keep(_ record: KernelRecord) {
+        // Clients go on to show what they have while their kernel ends.
+        guard kernels[record.id] != nil else { return }
         try? register.keep(record)
     }
 }

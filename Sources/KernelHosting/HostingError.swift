@@ -10,6 +10,8 @@ public enum HostingError: Error, Hashable, Sendable, CustomStringConvertible {
     case notRunning(String)
     /// A client gives one name to two different requests.
     case keyReused(String)
+    /// The kernel of this id has been ended meanwhile.
+    case ended(String)
 
     /// The sentence for a user.
     public var description: String {
@@ -19,6 +21,7 @@ public enum HostingError: Error, Hashable, Sendable, CustomStringConvertible {
         case .notRunning(let id): "the kernel \(id) does not run; restart it, or wait until it is restarted"
         case .keyReused(let key): "the idempotency key \(key) was that of another request"
         case .exists(let id): "there is a kernel \(id) already"
+        case .ended(let id): "the kernel \(id) has been ended"
         }
     }
 }

@@ -50,6 +50,11 @@ extension KernelServer {
 
         static let fileName = "history.sqlite"
 
+        /// Removes a database that no kernel uses any more.
+        public static func remove(_ path: String) {
+            for suffix in ["", "-wal", "-shm"] { unlink(path + suffix) }
+        }
+
         func path(in place: Place, isDurable: Bool) -> String {
             switch self {
             case .file(let path): path

@@ -210,6 +210,13 @@ public final class KernelServer {
         if (try? keeper.send(.end(kernel: place.kernel))) == nil { learn(.keeper) }
     }
 
+    /// Lets go of the loop, and of the kernel, which goes on without a server.
+    public func leave() {
+        guard !hasReportedEnd else { return }
+        hasReportedEnd = true
+        stopServing()
+    }
+
     /// Whether the interpreter has not said hello yet.
     public var isStarting: Bool { machine.hello == nil }
 
@@ -419,19 +426,23 @@ public final class KernelServer {
     private func reportEnd() {
         guard !hasReportedEnd else { return }
         hasReportedEnd = true
-        if let turn { loop.forget(turn) }
-        for watch in watches { loop.forget(watch) }
-        watches = []
-        if let retry { loop.cancel(retry) }
-        history.flush()
-        accounts.flush()
-        for suffix in ["", "-wal", "-shm"] { unlink("\(place.directory)/\(History.fileName)\(suffix)") }
+        stopServing()
+        History.remove("\(place.directory)/\(History.fileName)")
         unlink("\(place.directory)/position")
         unlink("\(place.directory)/session")
         let isEvidence = isDurable && (death ?? .requested) != .requested
         if !isEvidence || !EndedKernels.keep(place) { journal.remove() }
         try? keeper.send(.end(kernel: place.kernel))
         onEnd?(death ?? .requested)
+    }
+
+    private func stopServing() {
+        if let turn { loop.forget(turn) }
+        for watch in watches { loop.forget(watch) }
+        watches = []
+        if let retry { loop.cancel(retry) }
+        history.flush()
+        accounts.flush()
     }
 
     /// Does something that only a broken interpreter or a full disk can make fail: then the kernel ends.

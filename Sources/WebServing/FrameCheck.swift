@@ -2,10 +2,15 @@ import NIOCore
 import NIOWebSocket
 
 /// Looks at each frame of a client, before fragments are put together and lose their marks: what is reserved must not be
-/// used, and everything is masked (RFC 6455, sections 5.1 and 5.2).
-final class FrameCheck: ChannelInboundHandler {
+/// used, and everything is masked (RFC 6455, sections 5.1 and 5.2). Lets nothing out behind a close frame (section 5.5.1):
+/// here is the one place that knows the order of what tasks say at the same time.
+final class FrameCheck: ChannelDuplexHandler {
     typealias InboundIn = WebSocketFrame
     typealias InboundOut = WebSocketFrame
+    typealias OutboundIn = WebSocketFrame
+    typealias OutboundOut = WebSocketFrame
+
+    private var hasClosed = false
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let frame = FrameCheck.unwrapInboundIn(data)
@@ -13,6 +18,15 @@ final class FrameCheck: ChannelInboundHandler {
             return context.fireErrorCaught(WebSocketViolation.protocolError)
         }
         context.fireChannelRead(data)
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        guard !hasClosed else {
+            promise?.succeed()
+            return
+        }
+        hasClosed = FrameCheck.unwrapOutboundIn(data).opcode == .connectionClose
+        context.write(data, promise: promise)
     }
 
     private static func isKnown(_ opcode: WebSocketOpcode) -> Bool {

@@ -1,6 +1,7 @@
 import Logging
 import NIOCore
 import NIOWebSocket
+import ServiceLifecycle
 
 /// A WebSocket that has been opened (RFC 6455): messages in, answers to pings and closes, the right code for whoever
 /// breaks the rules.
@@ -14,28 +15,35 @@ struct WebSocketConnection: Sendable {
     let channel: NIOAsyncChannel<WebSocketFrame, WebSocketFrame>
     let handler: WebSocketHandler
 
-    /// Serves the client until either side has closed.
+    /// Serves the client until either side has closed, or the server stops.
     func run() async {
         do {
             try await channel.executeThenClose { inbound, outbound in
                 let writer = WebSocketWriter(outbound: outbound)
-                let (messages, continuation) = AsyncThrowingStream<WebSocketMessage, any Error>.makeStream(
-                    bufferingPolicy: .unbounded)
-                await withTaskGroup(of: Void.self) { group in
+                let queue = MessageQueue()
+                await withTaskGroup(of: WebSocketEnd.self) { group in
+                    group.addTask { .client(await read(inbound, writer, queue)) }
                     group.addTask {
-                        await read(inbound, writer, continuation)
-                        continuation.finish()
+                        await handler(AsyncThrowingStream { await queue.next() }, writer)
+                        queue.finish()
+                        return .server
                     }
                     group.addTask {
-                        // The handler's end is the connection's: the client is told so.
-                        await handler(messages, writer)
-                        continuation.finish()
-                        try? await writer.close(1001)
+                        try? await gracefulShutdown()
+                        return .server
                     }
-                    await group.next()
-                    // Whichever ended first, the other has a while to notice.
-                    group.addTask { try? await Task.sleep(for: WebSocketConnection.closing) }
-                    await group.next()
+                    let first = await group.next()
+                    // Either side has a while to hear of it: neither may read, or listen, any more.
+                    group.addTask {
+                        try? await Task.sleep(for: WebSocketConnection.closing)
+                        return .late
+                    }
+                    let close: WebSocketClose? = if case .client(let answer) = first { answer } else { .goingAway }
+                    group.addTask {
+                        if let close { try? await writer.close(close) }
+                        return .said
+                    }
+                    await WebSocketConnection.conclude(&group, after: first)
                     group.cancelAll()
                 }
             }
@@ -44,23 +52,37 @@ struct WebSocketConnection: Sendable {
         }
     }
 
+    /// Waits until everything has been said and the other side has ended too, or it is late.
+    private static func conclude(_ group: inout TaskGroup<WebSocketEnd>, after first: WebSocketEnd?) async {
+        var hasSaid = false
+        var hasServed = first == .server
+        var hasClient = first != .server
+        while !(hasSaid && hasServed && hasClient), let end = await group.next() {
+            switch end {
+            case .client: hasClient = true
+            case .server: hasServed = true
+            case .said: hasSaid = true
+            case .late: return
+            }
+        }
+    }
+
+    /// Takes in what the client says, until it says no more. Returns how that is answered.
     private func read(
-        _ inbound: NIOAsyncChannelInboundStream<WebSocketFrame>, _ writer: WebSocketWriter,
-        _ continuation: AsyncThrowingStream<WebSocketMessage, any Error>.Continuation
-    ) async {
+        _ inbound: NIOAsyncChannelInboundStream<WebSocketFrame>, _ writer: WebSocketWriter, _ queue: MessageQueue
+    ) async -> WebSocketClose? {
+        defer { queue.finish() }
         do {
             for try await frame in inbound {
                 switch try WebSocketFrames.action(for: frame) {
-                case .deliver(let message): continuation.yield(message)
+                case .deliver(let message): await queue.put(message)
                 case .pong(let bytes): try await writer.pong(bytes)
-                case .close(let code):
-                    if let code { try await writer.close(code) } else { try await writer.closeWithoutCode() }
-                    return
+                case .close(let code): return WebSocketClose(code: code)
                 }
             }
+            return nil
         } catch {
-            guard let violation = WebSocketConnection.violation(error) else { return }
-            try? await writer.close(violation.closeCode)
+            return WebSocketConnection.violation(error).map { WebSocketClose(code: $0.closeCode) }
         }
     }
 

@@ -6,6 +6,7 @@ import NIOHTTP1
 import NIOHTTPTypes
 import NIOHTTPTypesHTTP1
 import NIOWebSocket
+import ServiceLifecycle
 
 /// A server's connection: HTTP/1.1, until a request opens a WebSocket.
 public struct WebSocketUpgradeChannel: ServerChildChannel, HTTPChannelHandler {
@@ -24,6 +25,11 @@ public struct WebSocketUpgradeChannel: ServerChildChannel, HTTPChannelHandler {
         /// See the protocol that requires it.
         public let channel: any Channel
     }
+
+    /// How long a connection is kept over which nothing comes.
+    private static let idle: Duration = .seconds(300)
+    /// How long requests that have begun may take when the server stops.
+    private static let finishing: Duration = .seconds(10)
 
     /// See the protocol that requires it.
     public let responder: HTTPChannelHandler.Responder
@@ -60,6 +66,21 @@ public struct WebSocketUpgradeChannel: ServerChildChannel, HTTPChannelHandler {
 
     /// See the protocol that requires it.
     public func handle(value: Value, logger: Logger) async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await serve(value, logger) }
+            group.addTask {
+                guard (try? await gracefulShutdown()) != nil,
+                    (try? await Task.sleep(for: WebSocketUpgradeChannel.finishing)) != nil
+                else { return }
+                // A client that takes no answer must not keep the server.
+                try? await value.channel.close()
+            }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
+    private func serve(_ value: Value, _ logger: Logger) async {
         do {
             switch try await value.negotiation.get() {
             case .http(let channel): await handleHTTP(asyncChannel: channel, logger: logger)
@@ -77,7 +98,7 @@ public struct WebSocketUpgradeChannel: ServerChildChannel, HTTPChannelHandler {
         let pipeline = channel.pipeline.syncOperations
         let codec = HTTP1ToHTTPServerCodec(secure: false)
         try pipeline.addHandler(codec)
-        try pipeline.addHandler(HTTPConnectionStateHandler(logger: logger))
+        try pipeline.addHandler(HTTPConnectionStateHandler(idleTimeout: idle, logger: logger))
         let parts = try NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>(
             wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true))
         if let head = gate.head {
@@ -87,6 +108,7 @@ public struct WebSocketUpgradeChannel: ServerChildChannel, HTTPChannelHandler {
             if gate.isWhole { behind.fireChannelRead(NIOAny(HTTPRequestPart.end(nil))) }
             behind.fireChannelReadComplete()
         }
+        if gate.isStopping { pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent()) }
         return parts
     }
 
@@ -96,13 +118,16 @@ public struct WebSocketUpgradeChannel: ServerChildChannel, HTTPChannelHandler {
         return NIOTypedWebSocketServerUpgrader(
             maxFrameSize: WebSocketConnection.maximumMessage, enableAutomaticErrorHandling: false,
             shouldUpgrade: { channel, head in
-                channel.eventLoop.makeFutureWithTask {
+                channel.eventLoop.makeFutureWithTask { () async -> HTTPHeaders? in
                     guard let request = try? HTTPRequest(head, secure: false, splitCookie: false),
                         case .open(let subprotocol, let headers, let handler) = await decide(request)
                     else { return nil }
                     chosen.handler = handler
                     var answer = HTTPHeaders(headers)
                     if let subprotocol { answer.add(name: "Sec-WebSocket-Protocol", value: subprotocol) }
+                    return answer
+                }.map { (answer: HTTPHeaders?) -> HTTPHeaders? in
+                    if answer != nil { gate.value.isOpening = true }
                     return answer
                 }
             },

@@ -23,7 +23,9 @@ public struct WebSocketWriter: Sendable {
 
     func pong(_ bytes: [UInt8]) async throws { try await send(.pong, bytes) }
 
-    func closeWithoutCode() async throws { try await send(.connectionClose, []) }
+    func close(_ close: WebSocketClose) async throws {
+        if let code = close.code { try await self.close(code) } else { try await send(.connectionClose, []) }
+    }
 
     private func send(_ opcode: WebSocketOpcode, _ bytes: [UInt8]) async throws {
         try await outbound.write(WebSocketFrame(fin: true, opcode: opcode, data: ByteBuffer(bytes: bytes)))

@@ -62,6 +62,7 @@ struct ServerCommand: AsyncParsableCommand {
             ServerCommand.say("husk serve: --host \(host) lets other machines in; that needs a token")
             throw ExitCode(2)
         }
+        OpenFiles.allowAll()
         let planner = try KernelPlanner(arguments: sandbox, orphanSeconds: max(1, orphanTimeout))
         guard let folder = ProcessVariables.resolved(root) else {
             ServerCommand.say("husk serve: --root \(root): there is no such folder")
