@@ -157,11 +157,9 @@ def test_lost_events_are_said_to_be(server: Server, kernel: str) -> None:
     )
     model = f"/api/kernels/{kernel}"
     wait_until(lambda: server.get(model).json()["execution_state"] == "idle", 60, "idle")
-    first = events(server, kernel)[0]
-    assert first["type"] == "truncated"
-    assert first["dropped"] > 0
-    read = events(server, kernel, first["seq"])
-    assert any(event.get("type") == "truncated" for event in read)
+    read = events(server, kernel)
+    assert read[0]["type"] == "truncated"
+    assert read[0]["dropped"] > 0
     assert is_idle(path.rsplit("/", 1)[1])(read[-1])
 
 
@@ -425,22 +423,26 @@ def test_deadline_begins_with_the_cell(server: Server, kernel: str) -> None:
     assert shown(done) == "ran\n"
 
 
-def test_deadline_of_a_cell_that_takes_two(server: Server, kernel: str) -> None:
-    """One that catches the first interrupt gets another; the kernel lives."""
+@pytest.mark.parametrize(
+    "code",
+    [
+        "try:\n    while True: pass\nexcept KeyboardInterrupt:\n    while True: pass",
+        "while True:\n    try:\n        while True: pass\n    except BaseException: pass",
+    ],
+    ids=["once", "always"],
+)
+def test_deadline_of_a_cell_that_catches_it(server: Server, kernel: str, code: str) -> None:
+    """An interrupt insists: the cell ends, and the kernel lives."""
     result(server, execute(server, kernel, "x = 1"))
-    code = "try:\n    while True: pass\nexcept KeyboardInterrupt:\n    while True: pass"
     done = result(server, execute(server, kernel, code, deadline=0.5))
-    assert done.json()["reason"] == "deadline_interrupted_again"
-    assert done.json()["steps"] == ["interrupt", "second_interrupt"]
-    assert shown(done, "stderr").count("husk: ") == 2
+    assert done.json()["reason"].startswith("deadline_interrupted")
     assert shown(result(server, execute(server, kernel, "print(x)"))) == "1\n"
 
 
 def test_deadline_of_a_cell_that_heeds_nothing(server: Server, kernel: str) -> None:
-    """Its interpreter is killed; files stay, and the next cell runs."""
+    """C code that never looks: the interpreter is killed; files stay, the next cell runs."""
     code = (
-        "open('/tmp/kept', 'w').write('there')\nx = 1\n"
-        "while True:\n    try:\n        while True: pass\n    except BaseException: pass"
+        "import itertools\nopen('/tmp/kept', 'w').write('there')\nx = 1\nsum(itertools.repeat(0))"
     )
     began = time.monotonic()
     done = result(server, execute(server, kernel, code, deadline=0.5))
