@@ -33,6 +33,8 @@ struct WebSocketConnection: Sendable {
                         return .server
                     }
                     let first = await group.next()
+                    // Not where the client's end is noticed: its answer must come before what the handler makes of it.
+                    queue.finish()
                     // Either side has a while to hear of it: neither may read, or listen, any more.
                     group.addTask {
                         try? await Task.sleep(for: WebSocketConnection.closing)
@@ -71,7 +73,6 @@ struct WebSocketConnection: Sendable {
     private func read(
         _ inbound: NIOAsyncChannelInboundStream<WebSocketFrame>, _ writer: WebSocketWriter, _ queue: MessageQueue
     ) async -> WebSocketClose? {
-        defer { queue.finish() }
         do {
             for try await frame in inbound {
                 switch try WebSocketFrames.action(for: frame) {
