@@ -259,7 +259,7 @@ public actor HostedKernel {
             queue.finish()
             return queue
         }
-        return observers.add(to: server, base: record.base, after: sequence, request: nil, isLive: isLive)
+        return observers.add(to: server, base: base, after: sequence, request: nil, isLive: isLive)
     }
 
     /// Lets somebody watch one request of an interpreter, up to its end.
@@ -269,8 +269,8 @@ public actor HostedKernel {
             queue.finish()
             return queue
         }
-        let place = generation == record.generation ? record.base + since : 0
-        return observers.add(to: server, base: record.base, after: place, request: request, isLive: isLive)
+        let place = generation == record.generation ? base + since : 0
+        return observers.add(to: server, base: base, after: place, request: request, isLive: isLive)
     }
 
     /// Gives the cell that waits for a line a line. Returns whether there is one.
