@@ -29,6 +29,7 @@ public actor HostedKernels {
         state: String, keeper: String, ledger: String?, limits: KernelLimits = KernelLimits(), plan: @escaping Plan
     ) throws {
         mkdir(state, 0o700)
+        if let reason = Directory.reasonNotToTrust(state) { throw HostingError.untrusted(state, reason: reason) }
         let lockPath = "\(state)/server.lock"
         lock = OwnedDescriptor(
             adopting: try SystemError.checkErrno(

@@ -4,6 +4,8 @@ public enum HostingError: Error, Hashable, Sendable, CustomStringConvertible {
     case inUse(String)
     /// A later version has written the register.
     case laterRegister(String)
+    /// Somebody else could write into the state directory.
+    case untrusted(String, reason: String)
     /// There is a kernel of this id.
     case exists(String)
     /// A kernel is dead, or has not come back from a restart.
@@ -20,6 +22,8 @@ public enum HostingError: Error, Hashable, Sendable, CustomStringConvertible {
         case .laterRegister(let path): "\(path) was written by a later version of Husk; use that, or another --state"
         case .notRunning(let id): "the kernel \(id) does not run; restart it, or wait until it is restarted"
         case .keyReused(let key): "the idempotency key \(key) was that of another request"
+        case .untrusted(let state, let reason):
+            "the state directory \(state) cannot be used: \(reason). Name one by --state"
         case .exists(let id): "there is a kernel \(id) already"
         case .ended(let id): "the kernel \(id) has been ended"
         }

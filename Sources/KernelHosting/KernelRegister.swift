@@ -1,3 +1,4 @@
+import Glibc
 import JupyterProtocol
 import SQLiteDatabase
 
@@ -10,6 +11,8 @@ final class KernelRegister {
 
     /// Opens or makes the register, and brings it to today's schema.
     init(path: String) throws {
+        // It holds variables that clients have given to kernels, and SQLite would let everybody read it.
+        close(open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600))
         database = try Database(path: path, patience: 5000)
         try database.run("PRAGMA journal_mode = WAL")
         guard case .integer(let version)? = try database.run("PRAGMA user_version").first?.first else { return }
