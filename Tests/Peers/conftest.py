@@ -11,14 +11,18 @@ from pathlib import Path
 
 import pytest
 from jupyter_client.kernelspec import KernelSpecManager
+from playwright.sync_api import Browser, sync_playwright
 
 from peers.husk import BINARIES, PEER_KERNEL, PYTHON, SECOND_PYTHON, Husk
 from peers.kernel import Kernel
 from peers.processes import end_keeper
+from peers.server import Server
 from peers.users import Users
 from peers.wire import Client
 
 StartKernel = Callable[..., Kernel]
+
+CHROMIUM = Path("/usr/bin/chromium")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -148,3 +152,31 @@ def shared(shared_kernel: Kernel) -> Iterator[Client]:
     client = shared_kernel.client()
     yield client
     client.close()
+
+
+@pytest.fixture(scope="module")
+def server(
+    request: pytest.FixtureRequest,
+    husk: Husk,
+    base: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Server]:
+    """One `husk serve` for the module, with a state directory of its own."""
+    name = request.module.__name__.removeprefix("test_")
+    own = husk.with_state(base / name)
+    server = Server(own, tmp_path_factory.mktemp(name))
+    yield server
+    assert server.stop() == 0, server.log
+    end_keeper(own.state)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One headless Chromium for the module."""
+    with sync_playwright() as playwright:
+        # Root has no sandbox of Chromium's; the only pages are our own.
+        launched = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield launched
+        launched.close()

@@ -24,16 +24,6 @@ NDJSON = "application/x-ndjson"
 SSE = "text/event-stream"
 
 
-@pytest.fixture(scope="module")
-def server(husk: Husk, base: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server for the module."""
-    own = husk.with_state(base / "execute")
-    server = Server(own, tmp_path_factory.mktemp("execute"))
-    yield server
-    assert server.stop() == 0, server.log
-    end_keeper(own.state)
-
-
 @pytest.fixture
 def kernel(server: Server) -> Iterator[str]:
     """A fresh kernel's id."""

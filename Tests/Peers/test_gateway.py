@@ -8,26 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
-from peers.husk import Husk
 from peers.lab import Lab, NotebookPage
-from peers.processes import end_keeper
 from peers.server import Server
 
 pytestmark = [pytest.mark.husk, pytest.mark.timeout(180)]
-
-CHROMIUM = Path("/usr/bin/chromium")
-
-
-@pytest.fixture(scope="module")
-def server(husk: Husk, base: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The server with the kernels."""
-    own = husk.with_state(base / "gateway")
-    server = Server(own, tmp_path_factory.mktemp("gateway"))
-    yield server
-    assert server.stop() == 0, server.log
-    end_keeper(own.state)
 
 
 @pytest.fixture(scope="module")
@@ -39,18 +25,6 @@ def lab(
     lab = Lab(tmp_path_factory.mktemp("lab"), jupyter_environment, options)
     yield lab
     lab.stop()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One headless Chromium for the module."""
-    with sync_playwright() as playwright:
-        # Root has no sandbox of Chromium's; the only pages are our own.
-        launched = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

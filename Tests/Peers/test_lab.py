@@ -9,14 +9,12 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from peers.lab import Lab, NotebookPage
 from peers.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(120)
-
-CHROMIUM = Path("/usr/bin/chromium")
 
 OpenNotebook = Callable[..., NotebookPage]
 
@@ -29,18 +27,6 @@ def lab(
     server = Lab(tmp_path_factory.mktemp("lab"), jupyter_environment)
     yield server
     server.stop()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One headless Chromium for the module."""
-    with sync_playwright() as playwright:
-        # Root has no sandbox of Chromium's; the only pages are our own.
-        launched = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

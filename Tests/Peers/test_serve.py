@@ -29,16 +29,6 @@ for n in range(20000):
 FRAMINGS = pytest.mark.parametrize("framing", [None, V1], ids=["legacy", "v1"])
 
 
-@pytest.fixture(scope="module")
-def server(husk: Husk, base: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server for the module."""
-    own = husk.with_state(base / "serve")
-    server = Server(own, tmp_path_factory.mktemp("serve"))
-    yield server
-    assert server.stop() == 0, server.log
-    end_keeper(own.state)
-
-
 @pytest.fixture
 def kernel(server: Server) -> Iterator[str]:
     """A fresh kernel's id."""

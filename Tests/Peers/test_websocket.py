@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -20,8 +19,6 @@ from peers.frames import (
     closing,
     frame,
 )
-from peers.husk import Husk
-from peers.processes import end_keeper
 from peers.server import Server
 
 pytestmark = [pytest.mark.husk, pytest.mark.timeout(120)]
@@ -39,16 +36,6 @@ QUESTION = json.dumps(
 
 # It is understood, and is for nobody.
 DROPPED = QUESTION.replace(b'"shell"', b'"nowhere"')
-
-
-@pytest.fixture(scope="module")
-def server(husk: Husk, base: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server for the module."""
-    own = husk.with_state(base / "websocket")
-    server = Server(own, tmp_path_factory.mktemp("websocket"))
-    yield server
-    assert server.stop() == 0, server.log
-    end_keeper(own.state)
 
 
 @pytest.fixture(scope="module")
