@@ -19,6 +19,8 @@ final class Keeper {
     private var undertakerWatch: EventLoop.Watch?
     private var clients: [ObjectIdentifier: KeeperClient] = [:]
     private var kernels: [String: KeptKernel] = [:]
+    /// What waits for a sandbox of its name to go.
+    private var postponed: [PendingStart] = []
     private let filter = CompiledFilter()
     private let sandboxes: KeptSandboxes
     private let hosts: WarmHosts
@@ -45,7 +47,12 @@ final class Keeper {
     func run() throws(SystemError) {
         _ = try loop.watch(listener.number) { [unowned self] _ in acceptClients() }
         watchUndertaker()
-        sandboxes.onRetired = { [unowned self] in rest() }
+        sandboxes.onRetired = { [unowned self] in
+            let waiting = postponed
+            postponed = []
+            for pending in waiting { start(pending) }
+            rest()
+        }
         sandboxes.onEnding = { [unowned self] in
             guard !hosts.areForking else { return }
             let known = kernels.values.map(\.pid) + sandboxes.all.map(\.sandbox.pid) + hosts.pids
@@ -148,6 +155,7 @@ final class Keeper {
     private func drop(_ client: KeeperClient) {
         guard clients.removeValue(forKey: ObjectIdentifier(client)) != nil else { return }
         if let watch = client.watch { loop.forget(watch) }
+        for pending in postponed where pending.client === client { cease(pending) }
         for kernel in kernels.values where kernel.owner === client {
             kernel.owner = nil
             if kernel.death != nil || !kernel.isDurable {
@@ -188,12 +196,6 @@ final class Keeper {
     // MARK: Kernels
 
     private func start(_ order: KernelOrder, _ descriptors: inout DescriptorList, for client: KeeperClient) {
-        guard kernels[order.kernel] == nil else {
-            return reply(
-                .refused(
-                    code: "kernel_exists",
-                    reason: "A kernel for this connection file runs already; --attach takes it over."), to: client)
-        }
         var boxes: [OwnedDescriptorBox] = []
         for kind in KernelDescriptor.allCases {
             guard let descriptor = descriptors.take(kind.rawValue) else {
@@ -201,11 +203,14 @@ final class Keeper {
             }
             boxes.append(OwnedDescriptorBox(descriptor))
         }
-        if order.sandbox.limits.kernels > 0, kernels.count >= Int(clamping: order.sandbox.limits.kernels) {
-            return reply(
-                .refused(
-                    code: "kernel_limit",
-                    reason: "There are \(kernels.count) kernels already, as many as --max-kernels allows."), to: client)
+        start(PendingStart(order, descriptors: boxes, for: client))
+    }
+
+    private func start(_ pending: PendingStart) {
+        let order = pending.order
+        if let reason = reasonToRefuse(order) {
+            cease(pending)
+            return reply(reason, to: pending.client)
         }
         var host: WarmHost?
         do throws(SandboxError) {
@@ -214,15 +219,50 @@ final class Keeper {
             let sandbox = try sandboxes.sandbox(for: order) {
                 Keeper.leaveRoomForHost(order.sandbox.limits) ? host?.takeSeat() : nil
             }
-            let kernel = KeptKernel(order: order, sandbox: sandbox, descriptors: boxes, owner: client)
+            cease(pending)
+            let kernel = KeptKernel(
+                order: order, sandbox: sandbox, descriptors: pending.descriptors, owner: pending.client)
             kernels[order.kernel] = kernel
             sandbox.kernels.insert(order.kernel)
             try enter(kernel, host: host)
         } catch {
-            if let kernel = kernels[order.kernel] { forget(kernel) }
             host?.standUp()
-            reply(.refused(code: error.code, reason: error.description), to: client)
+            if error.code == RefusalCode.sandboxEnding { return postpone(pending, error) }
+            cease(pending)
+            if let kernel = kernels[order.kernel] { forget(kernel) }
+            reply(.refused(code: error.code, reason: error.description), to: pending.client)
         }
+    }
+
+    private func reasonToRefuse(_ order: KernelOrder) -> KeeperReply? {
+        if kernels[order.kernel] != nil {
+            return .refused(
+                code: "kernel_exists",
+                reason: "A kernel for this connection file runs already; --attach takes it over.")
+        }
+        if order.sandbox.limits.kernels > 0, kernels.count >= Int(clamping: order.sandbox.limits.kernels) {
+            return .refused(
+                code: "kernel_limit",
+                reason: "There are \(kernels.count) kernels already, as many as --max-kernels allows.")
+        }
+        return nil
+    }
+
+    /// Tries again when a sandbox has gone: a name is free a moment after its last kernel has ended.
+    private func postpone(_ pending: PendingStart, _ error: SandboxError) {
+        postponed.append(pending)
+        guard pending.timer == nil else { return }
+        pending.timer = loop.after(PendingStart.patience) { [unowned self, unowned pending] in
+            cease(pending)
+            reply(.refused(code: error.code, reason: error.description), to: pending.client)
+        }
+    }
+
+    /// It waits no longer.
+    private func cease(_ pending: PendingStart) {
+        if let timer = pending.timer { loop.cancel(timer) }
+        pending.timer = nil
+        postponed.removeAll { $0 === pending }
     }
 
     /// Whether limits are wide enough for a host to fork within them: it serves others too, and would be killed by one

@@ -38,7 +38,9 @@ final class KeptSandboxes {
         if let existing = sandboxes[name] {
             guard !existing.isEnding, existing.exit == nil else {
                 throw SandboxError(
-                    code: RefusalCode.sandboxEnding, "The sandbox \(name) is ending; try again in a second.")
+                    code: RefusalCode.sandboxEnding,
+                    "The sandbox \(name) is ending, and has not gone yet. A process in it may be stuck in a disk or a network mount."
+                )
             }
             return existing
         }

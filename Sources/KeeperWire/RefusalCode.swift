@@ -2,6 +2,6 @@
 public enum RefusalCode {
     /// The warm host that was to fork the interpreter has ended. Nothing is left of the start, and another host can do it.
     public static let hostEnded = "interpreter_host_ended"
-    /// The sandbox's last kernel has just ended, and what was in it is not gone yet.
+    /// The sandbox's last kernel has ended, and what was in it does not go.
     public static let sandboxEnding = "sandbox_ending"
 }

@@ -1,4 +1,3 @@
-import Glibc
 import KeeperWire
 import LinuxKit
 
@@ -11,13 +10,10 @@ struct KernelStart {
 
     /// How many hosts may end. One that ends each time has a reason of its own, which the user should see.
     private static let hosts = 3
-    /// How long a sandbox takes to go at most, before its name can be used again.
-    private static let ending: Duration = .seconds(5)
 
     /// Starts a kernel. Blocks until its interpreter runs.
     init(_ order: KernelOrder, _ keeper: KeeperConnection) throws {
         var lost = 0
-        var deadline: ContinuousClock.Instant?
         while true {
             // Each time anew: an interpreter of the last attempt may have had the others.
             let descriptors = try KernelDescriptors()
@@ -27,14 +23,9 @@ struct KernelStart {
                 self.facts = facts
                 self.descriptors = descriptors
                 return
-            case .failure(let error) where error.code == RefusalCode.hostEnded && lost < KernelStart.hosts:
-                lost += 1
-                deadline = .now + KernelStart.ending
             case .failure(let error):
-                guard error.code == RefusalCode.sandboxEnding, let deadline, ContinuousClock.now < deadline else {
-                    throw error
-                }
-                usleep(10_000)
+                guard error.code == RefusalCode.hostEnded, lost < KernelStart.hosts else { throw error }
+                lost += 1
             }
         }
     }

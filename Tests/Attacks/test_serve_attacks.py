@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -441,6 +442,31 @@ def test_an_id_twice(server: Server, delay: float) -> None:
         500,
     }
     server.delete(path)
+    assert server.get("/api/kernels").json() == []
+
+
+def test_an_id_again_at_once(server: Server) -> None:
+    """What is left of a sandbox goes first, however long it takes, and nobody has to try again."""
+    identifier = "ffff-eeee-dddd-cccc-bbbb"
+    path = f"/api/kernels/{identifier}"
+    # A process outside of the interpreter's group, whose memory takes the kernel a while to free.
+    slow = textwrap.dedent("""
+        import mmap, os, time
+        reader, writer = os.pipe()
+        if os.fork() == 0:
+            os.setsid()
+            memory = mmap.mmap(-1, 1 << 30)
+            memory.write(b"x" * (1 << 30))
+            os.write(writer, b"x")
+            time.sleep(999)
+        assert os.read(reader, 1) == b"x"
+    """)
+    for _ in range(3):
+        assert server.post("/api/kernels", {"kernel_id": identifier}).status_code == 201
+        channels = server.channels(identifier)
+        channels.run(slow)
+        channels.close()
+        assert server.delete(path).status_code == 204
     assert server.get("/api/kernels").json() == []
 
 
