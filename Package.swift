@@ -122,7 +122,7 @@ let package = Package(
             name: "KernelHosting",
             dependencies: [
                 "JupyterProtocol", "KeeperWire", "KernelRuntime", "LinuxKit", "NotebookFormat", "SQLiteDatabase",
-                collections,
+                collections, logging,
             ], swiftSettings: strict),
         .target(name: "Replay", dependencies: ["JupyterProtocol", "NotebookFormat"], swiftSettings: strict),
         // What knows of HTTP and nothing of kernels.

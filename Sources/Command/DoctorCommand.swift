@@ -83,7 +83,9 @@ struct Examination {
                     ? "root: each sandbox has a range of user ids of its own"
                     : "uid \(user): inside, uid 1000 is you; other ids are your subordinates (subuid(5)), if you have 65535"
             ))
-        let program = (try? Files.read("/proc/sys/net/core/bpf_jit_enable")).map { String(decoding: $0, as: UTF8.self) }
+        let program = (try? WholeFile.read("/proc/sys/net/core/bpf_jit_enable")).map {
+            String(decoding: $0, as: UTF8.self)
+        }
         if program?.hasPrefix("0") == true {
             findings.append(
                 Finding(

@@ -15,6 +15,6 @@ final class HeldFolder {
     /// Writes a file in it, whole or not at all.
     func write(_ bytes: [UInt8], to name: String) throws(SystemError) {
         // The link leads to the open folder itself (proc_pid_fd(5)), whatever has the folder's name now.
-        try Files.write(bytes, to: "/proc/self/fd/\(folder.number)/\(name)")
+        try WholeFile.write(bytes, to: "/proc/self/fd/\(folder.number)/\(name)")
     }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import JupyterProtocol
+import LinuxKit
 
 /// `husk install`: tells Jupyter about the kernel.
 struct InstallCommand: ParsableCommand {
@@ -27,7 +28,7 @@ struct InstallCommand: ParsableCommand {
             let installation = try Installation.current()
             let python = try PythonInstallation(self.python)
             let source = "\(installation.kernels)/python"
-            var spec = try JSONValue(parsing: try Files.read("\(source)/kernel.json"))
+            var spec = try JSONValue(parsing: try WholeFile.read("\(source)/kernel.json"))
             spec["argv"] = .array(
                 [
                     "\(installation.programs)/husk", "kernel", "-f", "{connection_file}", "--python", python.program,
@@ -36,9 +37,9 @@ struct InstallCommand: ParsableCommand {
             let folder = try "\(data(python))/kernels/\(name)"
             try Files.makeDirectories(folder)
             for logo in ["logo-32x32.png", "logo-64x64.png", "logo-svg.svg"] {
-                try Files.write(try Files.read("\(source)/\(logo)"), to: "\(folder)/\(logo)")
+                try WholeFile.write(try WholeFile.read("\(source)/\(logo)"), to: "\(folder)/\(logo)")
             }
-            try Files.write(spec.encodedForNotebook(), to: "\(folder)/kernel.json")
+            try WholeFile.write(spec.encodedForNotebook(), to: "\(folder)/kernel.json")
             print("Installed \(name) in \(folder)")
         }
     }

@@ -1,4 +1,5 @@
 import JupyterProtocol
+import LinuxKit
 
 /// What a client says on the command line in the words of the kernel that it takes this one for. The server does not
 /// know what it means; the file `options.json` of the language's folder says which words there are.
@@ -10,7 +11,7 @@ struct InterpreterOptions {
     init(checking arguments: [String], _ installation: Installation) throws {
         self.arguments = arguments
         guard !arguments.isEmpty else { return }
-        let known = try JSONValue(parsing: try Files.read("\(installation.kernels)/python/options.json"))
+        let known = try JSONValue(parsing: try WholeFile.read("\(installation.kernels)/python/options.json"))
         func words(_ name: String) -> Set<String> { Set(known[name]?.arrayValue?.compactMap(\.stringValue) ?? []) }
         let (flags, valued) = (words("flags"), words("options"))
         var mayHaveValue = false

@@ -58,7 +58,7 @@ struct KernelCommand: ParsableCommand {
     private func readConnectionFile() throws -> ConnectionFile {
         let bytes: [UInt8]
         do {
-            bytes = try Files.read(connectionFile)
+            bytes = try WholeFile.read(connectionFile)
         } catch {
             throw Failure(
                 "connection file \(connectionFile): \(SystemError.text(of: error.errno))", status: Failure.usage)
@@ -157,6 +157,7 @@ struct KernelProcess {
         }
         try loop.run()
         withExtendedLifetime((owner, front)) {}
+        kernel.leave()
         front.close()
         if let ended, ended != .requested {
             throw Failure(kernel.lastWords.isEmpty ? "\(ended)" : kernel.lastWords)

@@ -54,9 +54,9 @@ public struct KernelPlanner: Sendable {
         let folder = "\(installation.kernels)/python"
         var files: [String: [UInt8]] = [:]
         for name in Directory.entries(folder) where name.hasPrefix("logo-") {
-            files[name] = try Files.read("\(folder)/\(name)")
+            files[name] = try WholeFile.read("\(folder)/\(name)")
         }
-        return (try JSONValue(parsing: try Files.read("\(folder)/kernel.json")), files)
+        return (try JSONValue(parsing: try WholeFile.read("\(folder)/kernel.json")), files)
     }
 
     /// What is wrong with the options, a sentence for the user.

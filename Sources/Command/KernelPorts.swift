@@ -82,7 +82,7 @@ struct KernelPorts {
     func write() throws {
         guard firstChosen != nil else { return }
         do {
-            try Files.write(connection.encoded(), to: Files.resolved(file) ?? file, mode: 0o600)
+            try WholeFile.write(connection.encoded(), to: Files.resolved(file) ?? file, mode: 0o600)
         } catch {
             throw KernelPorts.unwritable(file, firstChosen, SystemError.text(of: error.errno))
         }

@@ -1,4 +1,5 @@
 import JupyterProtocol
+import LinuxKit
 
 /// The kernelspec that a client has started, for the variables that it gives the kernel.
 struct Kernelspec {
@@ -12,7 +13,7 @@ struct Kernelspec {
             return
         }
         do {
-            let specification = try JSONValue(parsing: try Files.read("\(folder)/kernel.json"))
+            let specification = try JSONValue(parsing: try WholeFile.read("\(folder)/kernel.json"))
             // Clients fill in what the values refer to, and start the kernel with the outcome.
             variables = (specification["env"]?.objectValue ?? [:]).sorted { $0.key < $1.key }.compactMap {
                 name, value in

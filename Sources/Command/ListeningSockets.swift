@@ -1,4 +1,5 @@
 import Glibc
+import LinuxKit
 
 /// What listens on this machine, from /proc/net (proc(5)): what `--network host` lets a sandbox talk to.
 enum ListeningSockets {
@@ -6,7 +7,7 @@ enum ListeningSockets {
     static func all() -> [String] {
         var found: [Int: String] = [:]
         for file in ["/proc/net/tcp", "/proc/net/tcp6"] {
-            guard let bytes = try? Files.read(file) else { continue }
+            guard let bytes = try? WholeFile.read(file) else { continue }
             for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n").dropFirst() {
                 let fields = line.split(separator: " ")
                 // 0A is TCP_LISTEN.

@@ -94,7 +94,7 @@ struct RunCommand: ParsableCommand {
     private func readNotebook() throws -> Notebook {
         let bytes: [UInt8]
         do {
-            bytes = try Files.read(path)
+            bytes = try WholeFile.read(path)
         } catch {
             throw Failure("\(path): \(SystemError.text(of: error.errno))", status: Failure.usage)
         }

@@ -59,7 +59,7 @@ struct UsageCommand: ParsableCommand {
     private func readPrices() throws -> PriceTable? {
         guard let path = prices ?? Environment["HUSK_PRICES"] else { return nil }
         do {
-            return try PriceTable(JSONValue(parsing: try Files.read(path)))
+            return try PriceTable(JSONValue(parsing: try WholeFile.read(path)))
         } catch let error as SystemError {
             throw Failure("price table \(path): \(SystemError.text(of: error.errno))", status: Failure.usage)
         } catch {

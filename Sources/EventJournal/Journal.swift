@@ -85,7 +85,7 @@ public final class Journal {
         precondition(payload.count <= JournalRecord.maximumPayload, "a record of \(payload.count) bytes")
         if segments.last?.hasRoom(payload: payload.count) != true { try addSegment(size: limits.segment) }
         lastSequence += 1
-        lastTime = Journal.now()
+        lastTime = WallClock.microseconds
         segments.last?.append(
             JournalRecord(
                 sequence: lastSequence, time: lastTime, kind: kind, flags: flags, frame: frame, request: request,
@@ -180,11 +180,5 @@ public final class Journal {
 
     private static func files(in directory: String) -> [String] {
         Directory.entries(directory).filter { $0.hasSuffix(".journal") }
-    }
-
-    static func now() -> Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
     }
 }

@@ -1,3 +1,5 @@
+import LinuxKit
+
 /// One entry of a kernel's journal.
 ///
 /// On disk, little-endian, 8-byte aligned:
@@ -37,7 +39,8 @@ public struct JournalRecord: Hashable, Sendable {
 
     /// A record without content at a place in the journal, for what is said about the place.
     public static func mark(_ sequence: UInt64) -> JournalRecord {
-        JournalRecord(sequence: sequence, time: Journal.now(), kind: 0, flags: 0, frame: 0, request: 0, payload: [])
+        JournalRecord(
+            sequence: sequence, time: WallClock.microseconds, kind: 0, flags: 0, frame: 0, request: 0, payload: [])
     }
 }
 

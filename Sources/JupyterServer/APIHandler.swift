@@ -48,6 +48,7 @@ struct APIHandler: Sendable {
                 ? try await executions.cancel(uid, of: id) : try await executions.report(uid, of: id)
         case .input(let id): try await executions.input(id, request)
         case .kernelEvents(let id): try await events.read(id, request)
+        case .connect(let id): try await kernels.connect(id)
         case .sessions: request.method == "POST" ? try await sessions.create(request) : try await sessions.list()
         case .session(let id): try await session(id, request)
         case .contents(let path): try await contents.handle(path, request)

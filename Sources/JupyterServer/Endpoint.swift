@@ -15,6 +15,7 @@ enum Endpoint: Hashable {
     case kernelAction(String, KernelAction)
     case kernelChannels(String)
     case kernelEvents(String)
+    case connect(String)
     case execute(String)
     case execution(String, of: String)
     case input(String)
@@ -67,6 +68,7 @@ enum Endpoint: Hashable {
             switch last {
             case "channels": self = .kernelChannels(id)
             case "events": self = .kernelEvents(id)
+            case "connect": self = .connect(id)
             case "execute": self = .execute(id)
             case "input": self = .input(id)
             default:
@@ -105,7 +107,7 @@ enum Endpoint: Hashable {
             ["GET", "HEAD"]
         case .kernels, .sessions, .execute: ["GET", "HEAD", "POST"]
         case .kernel, .execution: ["GET", "HEAD", "DELETE"]
-        case .kernelAction, .trust, .input: ["POST"]
+        case .kernelAction, .connect, .trust, .input: ["POST"]
         case .session: ["GET", "HEAD", "PATCH", "DELETE"]
         case .contents: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
         case .checkpoints: ["GET", "HEAD", "POST"]

@@ -87,6 +87,18 @@ struct KernelAPI: Sendable {
         }
     }
 
+    /// The connection file of a kernel, whose sockets are opened for it.
+    func connect(_ id: String) async throws -> Answer {
+        let kernel = try await kernel(id)
+        do {
+            return Answer(
+                status: 200, headers: [("Content-Type", "application/json")], body: try await kernel.connect().encoded()
+            )
+        } catch let error as HostingError {
+            throw APIError(409, "\(error)")
+        }
+    }
+
     static func model(_ kernel: HostedKernel) async -> KernelModel {
         let state = await kernel.state
         return KernelModel(

@@ -6,6 +6,11 @@ final class ClientFront: KernelFront {
     /// Marks requests of clients that come back under a name of their own, as routing prefix.
     static func identities(_ client: String) -> [[UInt8]] { [Array("client".utf8), Array(client.utf8)] }
 
+    /// Whether these are such a client's.
+    static func isClient(_ identities: [[UInt8]]) -> Bool {
+        identities.count == 2 && identities[0] == Array("client".utf8)
+    }
+
     let queue: EventQueue
     private let identities: [[UInt8]]
     private let session: String

@@ -6,7 +6,7 @@ import LinuxKit
 ///
 /// While any is on its way the kernel's events are followed here, beside all clients.
 final class Executions: KernelFront {
-    private static let identities: [[UInt8]] = [Array("execution".utf8)]
+    static let identities: [[UInt8]] = [Array("execution".utf8)]
 
     /// Called when a cell has to be ended with its interpreter.
     var onStubbornCell: (() -> Void)?
@@ -125,7 +125,7 @@ final class Executions: KernelFront {
         if follower == nil { follow(after: server.lastSequence) }
         let header = MessageHeader(
             id: id, session: server.session, username: "husk",
-            date: Timestamp.iso8601(microseconds: HostedKernel.now()), type: "execute_request")
+            date: Timestamp.iso8601(microseconds: WallClock.microseconds), type: "execute_request")
         let number = server.submit(
             ClientRequest(
                 origin: .shell, identities: Executions.identities, type: header.type, header: header.raw,
@@ -181,7 +181,7 @@ final class Executions: KernelFront {
             return
         }
         // It may have begun under an earlier process.
-        let gone = Duration.microseconds(max(0, HostedKernel.now() - began))
+        let gone = Duration.microseconds(max(0, WallClock.microseconds - began))
         timers[id] = loop.after(max(.zero, .seconds(seconds) - gone)) { [weak self] in self?.press(id, .interrupt) }
     }
 

@@ -3,6 +3,7 @@ public import JupyterProtocol
 import KeeperWire
 import KernelRuntime
 import LinuxKit
+import Logging
 
 /// One kernel of a server, on a thread of its own: its interpreter, the next one after a restart, and its clients.
 public actor HostedKernel {
@@ -14,10 +15,14 @@ public actor HostedKernel {
         /// The file of the register, for what a kernel itself writes down.
         let register: String
         let limits: KernelLimits
+        let logger: Logger
         let plan: @Sendable (KernelOrigin, _ kernel: String, _ sandbox: String) throws -> KernelOrder
 
         /// Where a kernel remembers its cells.
         func history(of id: String) -> String { "\(state)/\(id).history.sqlite" }
+
+        /// Where a kernel's connection file is, once it has sockets.
+        func connection(of id: String) -> String { "\(state)/\(id).connection.json" }
     }
 
     private struct Client {
@@ -36,6 +41,7 @@ public actor HostedKernel {
     private var server: KernelServer?
     private var clients: [String: Client] = [:]
     private let observers = Observers()
+    private var sockets: KernelSockets?
     private(set) lazy var executions = Executions(kernel: id, path: place.register, loop: thread.loop)
     /// How many numbers the events of the interpreters before this one have.
     private var base: UInt64
@@ -63,7 +69,7 @@ public actor HostedKernel {
         self.place = place
         self.keep = keep
         base = record.base
-        lastActivity = HostedKernel.now()
+        lastActivity = WallClock.microseconds
     }
 
     isolated deinit {
@@ -100,7 +106,8 @@ public actor HostedKernel {
             attachingTo: journal, ports: .object([:]), history: history, ledger: place.ledger, limits: place.limits,
             keeper: KeeperConnection(state: place.state, program: place.keeper), loop: thread.loop)
         self.server = server
-        try serve(server)
+        sockets = try KernelSockets(resuming: server, file: place.connection(of: id), logger: place.logger)
+        try serve(server, through: sockets)
         begin(server)
         try? executions.resume(server, generation: record.generation)
     }
@@ -141,6 +148,7 @@ public actor HostedKernel {
             clients[client] = Client(follower: new.follow(after: 0, through: front), front: front)
         }
         observers.move(to: new, base: base)
+        do { try sockets?.move(to: new) } catch { place.logger.warning("The sockets of \(id) are lost: \(error)") }
         await keep(record)
     }
 
@@ -152,8 +160,18 @@ public actor HostedKernel {
         for client in clients.values { client.front.queue.finish() }
         clients = [:]
         observers.finish()
+        sockets?.close()
+        sockets = nil
         server = nil
+        unlink(place.connection(of: id))
         KernelServer.History.remove(place.history(of: id))
+    }
+
+    /// Lets go of it: it goes on, and the next process takes it over.
+    func leave() {
+        server?.leave()
+        sockets?.close()
+        server = nil
     }
 
     private func endOfRestart() async {
@@ -164,7 +182,7 @@ public actor HostedKernel {
     var isAlive: Bool { server != nil && death == nil && !isRestarting }
 
     /// Somebody uses it.
-    func noteUse() { lastActivity = HostedKernel.now() }
+    func noteUse() { lastActivity = WallClock.microseconds }
 
     private func begin(_ server: KernelServer) {
         executions.begin(server, generation: record.generation)
@@ -193,16 +211,16 @@ public actor HostedKernel {
         return server
     }
 
-    private func serve(_ server: KernelServer) throws {
+    private func serve(_ server: KernelServer, through front: KernelSockets? = nil) throws {
         let ended = ObjectIdentifier(server)
         server.onEnd = { [weak self] death in self?.assumeIsolated { $0.noteEnd(of: ended, death) } }
-        try server.serve()
+        try server.serve(front)
     }
 
     private func noteEnd(of ended: ObjectIdentifier, _ reason: Death) {
         deaths[ended] = reason
         for continuation in ends.removeValue(forKey: ended) ?? [] { continuation.resume() }
-        lastActivity = HostedKernel.now()
+        lastActivity = WallClock.microseconds
         guard let server, ended == ObjectIdentifier(server) else { return }
         executions.fail("The kernel has ended: \(reason)", reason: "kernel_died")
     }
@@ -232,6 +250,16 @@ public actor HostedKernel {
         if position == nil { tell(state.activity.rawValue, to: front) }
         await note(name, has: position ?? base + server.lastSequence)
         return queue
+    }
+
+    /// Opens its ZeroMQ sockets, if it has none yet. Returns the connection file, which any Jupyter client takes.
+    public func connect() throws -> ConnectionFile {
+        if let sockets { return sockets.connection }
+        guard let server, isAlive else { throw HostingError.notRunning(id) }
+        let sockets = try KernelSockets(
+            server, file: place.connection(of: id), kernelName: origin.spec, logger: place.logger)
+        self.sockets = sockets
+        return sockets.connection
     }
 
     /// Notes that a client has shown to have everything up to an event, so that it can go on there when it comes back.
@@ -286,7 +314,7 @@ public actor HostedKernel {
 
     /// Takes a client's message.
     public func submit(_ message: WireMessage, over channel: KernelEvent.Channel, from client: String) {
-        lastActivity = HostedKernel.now()
+        lastActivity = WallClock.microseconds
         guard let server else { return }
         switch channel {
         case .iopub: return
@@ -310,17 +338,11 @@ public actor HostedKernel {
         told += 1
         let header = MessageHeader(
             id: "\(session)_s\(told)", session: session, username: "husk",
-            date: Timestamp.iso8601(microseconds: HostedKernel.now()), type: "status")
+            date: Timestamp.iso8601(microseconds: WallClock.microseconds), type: "status")
         let message = WireMessage(
             identities: [], header: header, content: Array("{\"execution_state\":\"\(activity)\"}".utf8))
         front.queue.push(KernelEvent(channel: .iopub, message: message, sequence: 0))
     }
 
     private var told = 0
-
-    static func now() -> Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
-    }
 }

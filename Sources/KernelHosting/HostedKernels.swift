@@ -2,6 +2,7 @@ import Glibc
 public import KeeperWire
 public import KernelRuntime
 import LinuxKit
+public import Logging
 
 /// The kernels of a server, and the register of them that outlives it.
 public actor HostedKernels {
@@ -26,7 +27,8 @@ public actor HostedKernels {
     ///   - keeper: the keeper's program.
     ///   - ledger: where use is put down; nil for nowhere.
     public init(
-        state: String, keeper: String, ledger: String?, limits: KernelLimits = KernelLimits(), plan: @escaping Plan
+        state: String, keeper: String, ledger: String?, limits: KernelLimits = KernelLimits(), logger: Logger,
+        plan: @escaping Plan
     ) throws {
         mkdir(state, 0o700)
         if let reason = Directory.reasonNotToTrust(state) { throw HostingError.untrusted(state, reason: reason) }
@@ -38,7 +40,8 @@ public actor HostedKernels {
         let path = "\(state)/\(HostedKernels.file)"
         register = try KernelRegister(path: path)
         place = HostedKernel.Place(
-            state: state, keeper: keeper, ledger: ledger, register: path, limits: limits, plan: plan)
+            state: state, keeper: keeper, ledger: ledger, register: path, limits: limits, logger: logger,
+            plan: plan)
     }
 
     /// Takes over what an earlier server has left. Returns the ids of kernels that have ended meanwhile, and why.
@@ -53,10 +56,16 @@ public actor HostedKernels {
             } catch {
                 lost.append((record.id, "\(error)"))
                 try register.forget(record.id)
+                unlink(place.connection(of: record.id))
                 KernelServer.History.remove(place.history(of: record.id))
             }
         }
         return lost
+    }
+
+    /// Lets go of all kernels: they go on, and the next server takes them over.
+    public func leave() async {
+        for kernel in kernels.values { await kernel.leave() }
     }
 
     /// The kernels, the oldest first.

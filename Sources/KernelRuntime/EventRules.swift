@@ -61,6 +61,9 @@ enum EventRules {
         return object.encoded()
     }
 
+    /// The content of a status message.
+    static func status(_ state: String) -> [UInt8] { Array("{\"execution_state\":\"\(state)\"}".utf8) }
+
     /// The content of a stream message.
     static func stream(_ name: String, _ text: [UInt8]) -> [UInt8] {
         var content = Array("{\"name\":\"\(name)\",\"text\":".utf8)

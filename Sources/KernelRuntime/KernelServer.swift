@@ -46,7 +46,8 @@ public final class KernelServer {
     private var leftBeforeHello: [UInt8] = []
     private let place: Place
     private let isDurable: Bool
-    let loop: EventLoop
+    /// The loop that it is served on.
+    public let loop: EventLoop
     private let keeper: KeeperConnection
     private let descriptors: KernelDescriptors
     private let channel: ServerChannel
@@ -105,7 +106,7 @@ public final class KernelServer {
         self.history = KernelHistory(
             path: history.path(in: place, isDurable: isDurable), kernel: session, loop: loop)
         try journal.write(
-            .leftover, JournalEntry.encode(type: "status", content: Array(#"{"execution_state":"starting"}"#.utf8)))
+            .leftover, JournalEntry.encode(type: "status", content: EventRules.status("starting")))
         watch(limits)
     }
 
@@ -157,9 +158,23 @@ public final class KernelServer {
     /// Begins to serve: followers, and clients through `front`, which the caller keeps.
     public func serve(_ front: (any KernelFront)? = nil) throws {
         self.front = front
+        if let front {
+            publisher.makeGood(through: front, running: machine.running) { machine.memory[$0] }
+        }
         watches.append(try loop.watch(channel.bell) { [unowned self] _ in channel.silence() })
         watches.append(try loop.watch(keeper.descriptor) { [unowned self] _ in listenToKeeper() })
         turn = loop.beforeWaiting { [unowned self] in pump() }
+    }
+
+    /// Lets clients in through a front, too, which the caller keeps.
+    ///
+    /// - Parameters:
+    ///   - sequence: the front is told what follows this event.
+    ///   - ports: what requests for the connection are answered with.
+    public func admit(through front: any KernelFront, after sequence: UInt64, ports: JSONValue) {
+        publisher.start(after: sequence)
+        machine.ports = ports
+        self.front = front
     }
 
     /// Gives the keeper copies of the listening sockets.
@@ -215,6 +230,7 @@ public final class KernelServer {
         guard !hasReportedEnd else { return }
         hasReportedEnd = true
         stopServing()
+        publisher.close()
     }
 
     /// Whether the interpreter has not said hello yet.

@@ -13,7 +13,7 @@ final class Publisher {
     /// Bytes of text up to which a message is worth waiting for more.
     private static let small = ChannelLayout.maximumPayload / 2
 
-    private let journal: Journal
+    let journal: Journal
     private let positionFile: OwnedDescriptorBox?
     private var reader: EventReader
     /// Answers what stands behind broadcasts that wait.
@@ -21,10 +21,14 @@ final class Publisher {
     /// Up to where replies have been sent.
     private var answered: UInt64
     /// What the front had no room for.
-    private var pending: Deque<OutgoingMessage> = []
+    private var pending: Deque<(message: OutgoingMessage, isBoundary: Bool)> = []
     private var text: WaitingText?
     private var budget = MessageBudget(now: .now)
-    private var saved: [UInt64]
+    /// The last broadcast and the last reply that were given to the front, and whether a server is at it: 1 unless the
+    /// last one has left in peace.
+    private(set) var saved: [UInt64]
+    /// Whether the last server was killed.
+    var isInterrupted: Bool
 
     /// Text of one stream and request, which becomes one message with what follows it at once, or soon when there
     /// is much of it: a client would otherwise be far behind a cell that flushes each line.
@@ -33,6 +37,8 @@ final class Publisher {
         let kind: ChannelFrame.Kind
         let request: UInt64
         var bytes: [UInt8]
+        /// Whether a new reader that starts behind it misses no part of a message.
+        var isBoundary: Bool
     }
 
     /// Goes on at the position in a file, or starts at the beginning.
@@ -42,8 +48,9 @@ final class Publisher {
             OwnedDescriptor(
                 adopting: try SystemError.checkErrno(
                     "open", open(positionPath, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600), on: positionPath)))
-        saved = [0, 0]
-        if pread(file.descriptor.number, &saved, 16, 0) != 16 { saved = [0, 0] }
+        saved = [0, 0, 0]
+        if pread(file.descriptor.number, &saved, 24, 0) != 24 { saved = [0, 0, 0] }
+        isInterrupted = saved[2] != 0
         positionFile = file
         reader = EventReader(journal, after: saved[0])
         answered = saved[1]
@@ -53,9 +60,24 @@ final class Publisher {
     init(_ journal: Journal, after sequence: UInt64) {
         self.journal = journal
         positionFile = nil
-        saved = [sequence, sequence]
+        saved = [sequence, sequence, 0]
+        isInterrupted = false
         reader = EventReader(journal, after: sequence)
         answered = sequence
+    }
+
+    /// Goes on behind a sequence number, for a front that has just come.
+    func start(after sequence: UInt64) {
+        reader = EventReader(journal, after: sequence)
+        answered = sequence
+        savePosition()
+    }
+
+    /// Notes that nothing is lost that was given to the front: the process ends in peace.
+    func close() {
+        guard let number = positionFile?.descriptor.number, saved[2] != 0 else { return }
+        saved[2] = 0
+        _ = pwrite(number, saved, 24, 0)
     }
 
     /// Bytes of journal whose broadcasts wait.
@@ -72,7 +94,7 @@ final class Publisher {
     /// Delivers what there is, until the front has no room. Returns whether anything was delivered.
     func run(to front: any KernelFront, request: (UInt64) -> ClientRequest?) -> Bool {
         var hasDelivered = false
-        while let message = pending.first, front.publish(message) {
+        while let (message, isBoundary) = pending.first, offer(message, to: front, isBoundary) {
             pending.removeFirst()
             hasDelivered = true
         }
@@ -100,7 +122,7 @@ final class Publisher {
             var message = message(record, request, type: type, content: content)
             message.metadata = metadata
             message.buffers = buffers
-            publish(message, to: front)
+            publish(message, to: front, isBoundary: reader.isBetweenMessages)
         case .truncated(let count):
             let line = "husk: \(count) records of this kernel were dropped before this client had taken them.\n"
             var message = message(
@@ -156,26 +178,45 @@ final class Publisher {
             self.text?.bytes.append(contentsOf: bytes)
             // The last one's: a client that has it has all of them.
             self.text?.message.sequence = record.sequence
+            self.text?.isBoundary = reader.isBetweenMessages
             return
         }
         publishText(to: front)
         text = WaitingText(
             message: message(record, request, type: "stream", content: []), kind: kind, request: record.request,
-            bytes: bytes)
+            bytes: bytes, isBoundary: reader.isBetweenMessages)
     }
 
     private func publishText(to front: any KernelFront) {
         guard var message = text?.message, let text else { return }
         self.text = nil
         message.content = EventRules.stream(text.kind == .standardOutput ? "stdout" : "stderr", text.bytes)
-        publish(message, to: front)
+        publish(message, to: front, isBoundary: text.isBoundary)
     }
 
-    private func publish(_ message: OutgoingMessage, to front: any KernelFront) {
-        if !pending.isEmpty || !front.publish(message) { pending.append(message) }
+    /// - Parameter isBoundary: whether a new reader that starts behind it misses no part of another message.
+    private func publish(_ message: OutgoingMessage, to front: any KernelFront, isBoundary: Bool = false) {
+        guard pending.isEmpty, offer(message, to: front, isBoundary) else {
+            return pending.append((message: message, isBoundary: isBoundary))
+        }
     }
 
-    private func message(
+    /// The position is written before: a server that is killed just then has lost the message, which its client is told,
+    /// and does not tell it twice, which its client would not know.
+    private func offer(_ message: OutgoingMessage, to front: any KernelFront, _ isBoundary: Bool) -> Bool {
+        let before = saved[0]
+        if isBoundary { save(published: max(before, message.sequence)) }
+        if front.publish(message) { return true }
+        if isBoundary { save(published: before) }
+        return false
+    }
+
+    /// Publishes messages before all others, once there is room.
+    func publishLater(_ messages: [OutgoingMessage]) {
+        pending.append(contentsOf: messages.map { (message: $0, isBoundary: false) })
+    }
+
+    func message(
         _ record: JournalRecord, _ request: ClientRequest?, type: String, content: [UInt8]
     ) -> OutgoingMessage {
         OutgoingMessage(
@@ -186,10 +227,14 @@ final class Publisher {
 
     /// Only between messages: a new server starts with empty assemblers.
     private func savePosition() {
-        var position = [saved[0], answered]
-        if pending.isEmpty, text == nil, reader.isBetweenMessages { position[0] = reader.cursor.sequence }
+        let isBetween = pending.isEmpty && text == nil && reader.isBetweenMessages
+        save(published: isBetween ? reader.cursor.sequence : saved[0])
+    }
+
+    private func save(published: UInt64) {
+        let position = [published, answered, 1]
         guard position != saved, let number = positionFile?.descriptor.number else { return }
         saved = position
-        _ = pwrite(number, position, 16, 0)
+        _ = pwrite(number, position, 24, 0)
     }
 }

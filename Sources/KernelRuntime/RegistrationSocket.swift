@@ -36,7 +36,7 @@ public final class RegistrationSocket {
         defer { loop.forget(watch) }
         let id = String(UInt64.random(in: .min ... .max), radix: 16)
         let request = registration.request(
-            ports: ports, signedWith: key, id: id, date: Timestamp.iso8601(microseconds: ZMQFront.now()))
+            ports: ports, signedWith: key, id: id, date: Timestamp.iso8601(microseconds: WallClock.microseconds))
         let deadline = ContinuousClock.now + patience
         var isSent = false
         while !isEnded() {

@@ -54,7 +54,7 @@ struct SessionMachine {
     /// The header of the latest control request, which libraries may ask for.
     var controlHeader: [UInt8] = []
     var waitingForHello: [ClientRequest] = []
-    private let ports: JSONValue
+    var ports: JSONValue
 
     /// A machine for a kernel that answers connect requests with `ports`.
     init(ports: JSONValue = .object([:])) {
@@ -422,6 +422,6 @@ struct SessionMachine {
 
     func status(_ state: String, _ request: UInt64, _ outputs: inout [Output]) {
         outputs.append(
-            .publish(type: "status", request: request, content: Array("{\"execution_state\":\"\(state)\"}".utf8)))
+            .publish(type: "status", request: request, content: EventRules.status(state)))
     }
 }

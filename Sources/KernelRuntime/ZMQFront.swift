@@ -11,7 +11,7 @@ public final class ZMQFront: KernelFront {
     /// How long a reply is kept for a client that is on its way back to a restarted server.
     private static let returnTime = Duration.seconds(30)
 
-    private let kernel: KernelServer
+    private var kernel: KernelServer
     private let key: SigningKey
     private let logger: Logger
     private let context: ZMQContext
@@ -74,6 +74,12 @@ public final class ZMQFront: KernelFront {
         }
         // The descriptors say only that something may have happened; `receive` looks.
         for (_, socket) in sockets { _ = try loop.watch(socket.descriptor) { _ in } }
+    }
+
+    /// Goes on with a kernel's next interpreter; clients stay connected.
+    public func move(to kernel: KernelServer) {
+        self.kernel = kernel
+        questions = [:]
     }
 
     /// Closes the sockets; what was sent is still delivered for a second.
@@ -157,7 +163,7 @@ public final class ZMQFront: KernelFront {
         welcomes += 1
         let header = MessageHeader(
             id: "\(kernel.session)_w\(welcomes)", session: kernel.session, username: "husk",
-            date: Timestamp.iso8601(microseconds: ZMQFront.now()), type: "iopub_welcome")
+            date: Timestamp.iso8601(microseconds: WallClock.microseconds), type: "iopub_welcome")
         _ = try? iopub.send(WireMessage(identities: [topic], header: header, content: content).frames(signedWith: key))
     }
 
@@ -224,10 +230,4 @@ public final class ZMQFront: KernelFront {
     }
 
     private func id(of message: OutgoingMessage) -> String { "\(kernel.session)_\(message.sequence)" }
-
-    static func now() -> Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
-    }
 }

@@ -70,7 +70,8 @@ struct ServerCommand: AsyncParsableCommand {
         }
         let contents = try ContentsStore(root: folder)
         let kernels = try HostedKernels(
-            state: planner.state, keeper: planner.keeper, ledger: planner.ledger, limits: planner.limits
+            state: planner.state, keeper: planner.keeper, ledger: planner.ledger, limits: planner.limits,
+            logger: logger
         ) { origin, kernel, sandbox in
             let below = contents.folder(of: origin.path)
             return try planner.order(
@@ -93,6 +94,7 @@ struct ServerCommand: AsyncParsableCommand {
             let query = token.isEmpty ? "" : "?token=\(token)"
             ServerCommand.say("Husk serves \(folder) at\n    http://\(host):\(port)/\(query)")
         }
+        await kernels.leave()
         ServerCommand.say(
             "husk serve: stopped; kernels live on for \(orphanTimeout) s, or until a server takes them over")
     }

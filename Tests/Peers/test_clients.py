@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import queue
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +11,6 @@ from typing import Any
 
 import nbformat
 import papermill
-import pexpect
 import pytest
 from jupyter_client import BlockingKernelClient, KernelManager
 from jupyter_client.manager import start_new_async_kernel, start_new_kernel
@@ -22,6 +19,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat.v4 import new_code_cell, new_notebook
 from papermill.exceptions import PapermillExecutionError
+
+from peers.console import Console
 
 pytestmark = pytest.mark.usefixtures("jupyter_environment")
 
@@ -208,49 +207,10 @@ def test_threaded_client(kernel_name: str) -> None:
 # ---- jupyter console
 
 
-class Console:
-    """`jupyter console` in a terminal of 100 columns."""
-
-    def __init__(self, kernel: str, folder: Path) -> None:
-        self._terminal = pexpect.spawn(
-            sys.executable,
-            ["-m", "jupyter_console", "--kernel", kernel, "--JupyterConsoleApp.confirm_exit=False"],
-            cwd=folder,
-            env=os.environ | {"TERM": "xterm", "HOME": str(folder)},
-            dimensions=(30, 100),
-            encoding="utf-8",
-            timeout=30,
-        )
-        self.expect(r"In \[.*1.*\]: ")
-
-    def expect(self, *patterns: str) -> None:
-        """Waits for patterns, one after the other."""
-        for pattern in patterns:
-            self._terminal.expect(pattern)
-
-    def type(self, keys: str) -> None:
-        """Presses keys."""
-        self._terminal.send(keys)
-
-    def run(self, line: str) -> None:
-        """Types a line and Enter."""
-        self.type(f"{line}\r")
-
-    def interrupt(self) -> None:
-        """Presses Ctrl-C."""
-        self._terminal.sendintr()
-
-    def close(self) -> None:
-        """Ends it as its user does."""
-        self.run("exit")
-        self.expect(pexpect.EOF)
-        self._terminal.close()
-
-
 @pytest.fixture
 def console(kernel_name: str, tmp_path: Path) -> Iterator[Console]:
     """A console with a kernel of its own."""
-    opened = Console(kernel_name, tmp_path)
+    opened = Console(tmp_path, "--kernel", kernel_name)
     yield opened
     opened.close()
 
@@ -299,11 +259,11 @@ def test_console_shows_documentation(console: Console) -> None:
 
 def test_console_remembers(kernel_name: str, tmp_path: Path) -> None:
     """Arrow-up brings the line of a console that has ended, which only its kernel has kept."""
-    first = Console(kernel_name, tmp_path)
+    first = Console(tmp_path, "--kernel", kernel_name)
     first.run("print('remember', 6 * 7)")
     first.expect("remember 42", r"In \[.*2.*\]: ")
     first.close()
-    second = Console(kernel_name, tmp_path)
+    second = Console(tmp_path, "--kernel", kernel_name)
     second.type("\x1b[A")
     second.expect(r"remember.*6.*\*.*7")
     second.run("")

@@ -1,0 +1,171 @@
+"""One kernel of `husk serve` for WebSockets and for ZeroMQ clients."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from peers.console import Console
+from peers.server import Server, text
+from peers.waiting import wait_until
+from peers.wire import Client
+
+pytestmark = [pytest.mark.husk, pytest.mark.timeout(180)]
+
+LINES = 200_000
+
+
+@pytest.fixture
+def kernel(server: Server) -> Iterator[str]:
+    """A fresh kernel's id."""
+    identifier = server.start_kernel()
+    yield identifier
+    server.delete(f"/api/kernels/{identifier}")
+
+
+def connect(server: Server, kernel: str) -> dict[str, object]:
+    """The connection file of a kernel."""
+    answer = server.post(f"/api/kernels/{kernel}/connect")
+    assert answer.status_code == 200, answer.text
+    connection = answer.json()
+    assert isinstance(connection, dict)
+    return connection
+
+
+def test_one_kernel_for_both(server: Server, kernel: str) -> None:
+    """What one client does, the other one sees; each gets its own replies."""
+    channels = server.channels(kernel)
+    channels.run("x = 6")
+    with Client(connect(server, kernel)) as client:
+        client.wait_ready()
+        assert client.run_ok("print(x * 7)").stdout == "42\n"
+        assert text(channels.run("x += 1; print('websocket', x)")) == "websocket 7\n"
+        heard = client.wait_for("iopub", lambda m: m.type == "stream", 10, "the other's output")
+        assert heard.content["text"] == "websocket 7\n"
+        assert client.is_silent("shell", 0.1)
+        request = client.start("print('from', input('Who? '))", allow_stdin=True)
+        question = client.wait_for("stdin", lambda m: m.type == "input_request", 10, "question")
+        assert question.content["prompt"] == "Who? "
+        client.send("stdin", "input_reply", {"value": "Ada"})
+        assert client.reply(request).content["status"] == "ok"
+        reply, _ = client.request("connect_request")
+        ports = {k: v for k, v in client.connection.items() if k.endswith("_port")}
+        assert {k: v for k, v in reply.content.items() if k.endswith("_port")} == ports
+    channels.close()
+
+
+def test_the_same_connection_again(server: Server, kernel: str) -> None:
+    """Asking again changes nothing, and the ports are none that the system gives to connections."""
+    first = connect(server, kernel)
+    assert connect(server, kernel) == first
+    assert first["ip"] == "127.0.0.1"
+    assert len(str(first["key"])) == 64
+    range_file = Path("/proc/sys/net/ipv4/ip_local_port_range")
+    low, high = map(int, range_file.read_text().split())
+    ports = [v for k, v in first.items() if k.endswith("_port")]
+    assert len(set(ports)) == 5
+    assert all(isinstance(p, int) and not low <= p <= high for p in ports)
+    file = server.husk.state / f"{kernel}.connection.json"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert json.loads(file.read_text()) == first
+
+
+def test_a_restart_keeps_the_sockets(server: Server, kernel: str) -> None:
+    """The client stays connected, hears of the restart, and speaks to the new interpreter."""
+    with Client(connect(server, kernel)) as client:
+        client.wait_ready()
+        client.run_ok("x = 1")
+        assert server.post(f"/api/kernels/{kernel}/restart").status_code == 200
+        assert client.run("print(x)").reply["ename"] == "NameError"
+        assert client.run_ok("print('new')").stdout == "new\n"
+
+
+def test_the_end_takes_the_sockets(server: Server) -> None:
+    """Nobody listens any more, and the file is gone."""
+    identifier = server.start_kernel()
+    connect(server, identifier)
+    server.delete(f"/api/kernels/{identifier}")
+    assert server.post(f"/api/kernels/{identifier}/connect").status_code == 404
+    assert not (server.husk.state / f"{identifier}.connection.json").exists()
+
+
+@pytest.mark.parametrize("moment", [0.05, 0.3, 0.7])
+def test_the_server_is_killed(server: Server, kernel: str, moment: float) -> None:
+    """Reply and idle arrive on the same ports; what the dead process still held is announced."""
+    connection = connect(server, kernel)
+    with Client(connection) as client:
+        client.wait_ready()
+        request = client.start(
+            f"import time\nfor n in range({LINES}):\n"
+            f"    print(n)\n    if n % ({LINES} // 20) == 0: time.sleep(0.05)"
+        )
+        client.stream_holding(request, f"\n{int(LINES * moment)}\n")
+        server.kill()
+        server.start_again()
+        messages = list(client.published(request, 60))
+        assert client.reply(request).content["status"] == "ok"
+        notices = [
+            m.content["text"]
+            for m in messages
+            if m.type == "stream" and m.content["name"] == "stderr"
+        ]
+        assert any("may be missing" in notice for notice in notices), notices
+        printed = "".join(
+            m.content["text"]
+            for m in messages
+            if m.type == "stream" and m.content["name"] == "stdout"
+        )
+        lines = [int(line) for line in printed.split() if line.isdigit()]
+        assert lines[-1] == LINES - 1
+        assert len(lines) == len(set(lines))
+        assert connect(server, kernel) == connection
+        assert client.run_ok("print('still', n)").stdout == f"still {LINES - 1}\n"
+
+
+def test_a_reply_that_was_on_its_way(server: Server, kernel: str) -> None:
+    """A cell that ends while there is no server is answered by the next one."""
+    with Client(connect(server, kernel)) as client:
+        client.wait_ready()
+        request = client.start("import time; time.sleep(1); print('done')")
+        client.wait_for("iopub", lambda m: m.type == "execute_input", 10, "begin")
+        server.kill()
+        server.start_again()
+        assert client.reply(request).content["status"] == "ok"
+        assert "done\n" in [
+            m.content.get("text") for m in client.published(request) if m.type == "stream"
+        ]
+
+
+def test_a_server_that_ends_in_peace(server: Server, kernel: str) -> None:
+    """Nothing is announced where nothing is lost."""
+    with Client(connect(server, kernel)) as client:
+        client.wait_ready()
+        client.run_ok("x = 1")
+        server.process.terminate()
+        assert server.process.wait(20) == 0
+        server.start_again()
+        done = client.run_ok("print(x)")
+        assert done.stdout == "1\n"
+        assert done.stderr == ""
+        kept = client.take_all("iopub")
+        assert not any("missing" in str(m.content) for m in kept)
+
+
+def test_jupyter_console(server: Server, kernel: str, tmp_path: Path) -> None:
+    """`jupyter console --existing` is one client of several."""
+    file = tmp_path / "connection.json"
+    file.write_text(json.dumps(connect(server, kernel)))
+    channels = server.channels(kernel)
+    channels.run("x = 6")
+    console = Console(tmp_path, "--existing", str(file))
+    console.run("x = x * 7; print('x is', x)")
+    console.expect("x is 42")
+    assert text(channels.run("print(x)")) == "42\n"
+    console.run("exit(keep_kernel=True)")
+    wait_until(lambda: not console.is_open, 20, "the console's end")
+    assert text(channels.run("print(x + 1)")) == "43\n"
+    channels.close()
