@@ -124,6 +124,9 @@ let package = Package(
                 "JupyterProtocol", "KeeperWire", "KernelRuntime", "LinuxKit", "NotebookFormat", "SQLiteDatabase",
                 collections, logging,
             ], swiftSettings: strict),
+        .target(
+            name: "TerminalHosting", dependencies: ["KeeperWire", "KernelRuntime", "LinuxKit", "WebSocketTerminal"],
+            swiftSettings: strict),
         .target(name: "Replay", dependencies: ["JupyterProtocol", "NotebookFormat"], swiftSettings: strict),
         // What knows of HTTP and nothing of kernels.
         .target(
@@ -133,7 +136,8 @@ let package = Package(
             name: "JupyterServer",
             dependencies: [
                 "AccessRules", "ContentsStore", "JupyterProtocol", "JupyterServerAPI", "KernelHosting",
-                "KernelWebSocket", "SessionRegister", "WebServing", hummingbird, hummingbirdCore, httpTypes, lifecycle,
+                "KernelRuntime", "KernelWebSocket", "SessionRegister", "TerminalHosting", "WebServing",
+                "WebSocketTerminal", hummingbird, hummingbirdCore, httpTypes, lifecycle,
                 logging,
             ] + nio, swiftSettings: strict),
         .target(
@@ -155,8 +159,8 @@ let package = Package(
         .executableTarget(
             name: "husk-server",
             dependencies: [
-                "AccessRules", "Command", "ContentsStore", "JupyterServer", "KernelHosting", "LinuxKit", argumentParser,
-                logging,
+                "AccessRules", "Command", "ContentsStore", "JupyterServer", "KernelHosting", "LinuxKit",
+                "TerminalHosting", argumentParser, logging,
             ], swiftSettings: strict),
         .executableTarget(name: "husk-python", dependencies: ["PythonHost"], swiftSettings: strict),
 

@@ -49,6 +49,20 @@ public struct KernelPlanner: Sendable {
         return order
     }
 
+    /// The order for a terminal: a shell in a sandbox like the kernels', or in that of one of them.
+    ///
+    /// - Parameters:
+    ///   - root: the folder that is shown inside.
+    ///   - folder: where the shell starts, in `root` or below.
+    public func terminal(_ name: String, sandbox: String, root: String, folder: String) throws -> KernelOrder {
+        var order = try order(
+            name, sandbox: sandbox, root: root, folder: folder, environment: ["TERM": "xterm-256color"])
+        // An image need not have bash(1).
+        let shell = "if [ -x /bin/bash ]; then exec /bin/bash; else exec /bin/sh; fi"
+        order.interpreter.door = .terminal(path: "/bin/sh", arguments: ["-c", shell])
+        return order
+    }
+
     /// The specification of the language's kernel, and the files beside it.
     public func specification() throws -> (spec: JSONValue, files: [String: [UInt8]]) {
         let folder = "\(installation.kernels)/python"

@@ -12,6 +12,7 @@ struct APIHandler: Sendable {
     let contents: ContentsAPI
     let events: EventsAPI
     let executions: ExecutionAPI
+    let terminals: TerminalAPI
     let started: Int64
 
     /// Answers a request that has passed. Refusals are answers too.
@@ -49,6 +50,10 @@ struct APIHandler: Sendable {
         case .input(let id): try await executions.input(id, request)
         case .kernelEvents(let id): try await events.read(id, request)
         case .connect(let id): try await kernels.connect(id)
+        case .terminals: request.method == "POST" ? try await terminals.open(request) : await terminals.list()
+        case .terminal(let name):
+            request.method == "DELETE" ? try await terminals.delete(name) : try await terminals.model(name)
+        case .terminalSocket(let name): try await refuseTerminal(name)
         case .sessions: request.method == "POST" ? try await sessions.create(request) : try await sessions.list()
         case .session(let id): try await session(id, request)
         case .contents(let path): try await contents.handle(path, request)
@@ -76,6 +81,11 @@ struct APIHandler: Sendable {
     private func home() -> Answer {
         let text = "Husk serves kernels. Point JupyterLab here: jupyter lab --gateway-url=URL\n"
         return Answer(status: 200, headers: [("Content-Type", "text/plain; charset=utf-8")], body: Array(text.utf8))
+    }
+
+    private func refuseTerminal(_ name: String) async throws -> Answer {
+        _ = try await terminals.model(name)
+        throw APIError(400, "Can \"Upgrade\" only to \"WebSocket\".")
     }
 
     /// A plain request for what is a WebSocket.

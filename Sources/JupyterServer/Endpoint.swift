@@ -19,6 +19,9 @@ enum Endpoint: Hashable {
     case execute(String)
     case execution(String, of: String)
     case input(String)
+    case terminals
+    case terminal(String)
+    case terminalSocket(String)
     case sessions
     case session(String)
     case contents(String)
@@ -44,6 +47,7 @@ enum Endpoint: Hashable {
         case ("kernelspecs", 3): self = .kernelSpecFile(words[1], file: words[2])
         case ("files", 2...): self = .file(words.dropFirst().joined(separator: "/"))
         case ("health", 2) where words[1] == "live" || words[1] == "ready": self = .health
+        case ("terminals", 3) where words[1] == "websocket": self = .terminalSocket(words[2])
         case ("tree", _), ("lab", _): self = .home
         default: return nil
         }
@@ -81,6 +85,8 @@ enum Endpoint: Hashable {
                 return nil
             }
             self = .execution(uid, of: id)
+        case ("terminals", 0): self = .terminals
+        case ("terminals", 1): self = .terminal(rest[rest.startIndex])
         case ("sessions", 0): self = .sessions
         case ("sessions", 1): self = .session(rest[rest.startIndex])
         case ("contents", _): self = Endpoint.contents(Array(rest))
@@ -102,11 +108,10 @@ enum Endpoint: Hashable {
     var methods: Set<String> {
         switch self {
         case .home, .version, .status, .identity, .kernelSpecs, .kernelSpec, .kernelSpecFile, .kernelChannels,
-            .kernelEvents, .file,
-            .health:
+            .kernelEvents, .terminalSocket, .file, .health:
             ["GET", "HEAD"]
-        case .kernels, .sessions, .execute: ["GET", "HEAD", "POST"]
-        case .kernel, .execution: ["GET", "HEAD", "DELETE"]
+        case .kernels, .sessions, .terminals, .execute: ["GET", "HEAD", "POST"]
+        case .kernel, .execution, .terminal: ["GET", "HEAD", "DELETE"]
         case .kernelAction, .connect, .trust, .input: ["POST"]
         case .session: ["GET", "HEAD", "PATCH", "DELETE"]
         case .contents: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]

@@ -5,6 +5,7 @@ import Hummingbird
 import JupyterServerAPI
 import KernelWebSocket
 import NIOCore
+import TerminalHosting
 import WebServing
 
 /// Between HTTP and the API: access, bodies, headers.
@@ -57,12 +58,20 @@ struct HTTPGateway: HTTPResponder {
     /// What becomes of a request to open a WebSocket.
     func open(_ head: HTTPRequest) async -> WebSocketAnswer {
         let (path, query) = HTTPGateway.parts(head.path ?? "/")
-        guard case .kernelChannels(let id)? = Endpoint(path: path),
-            case .allowed = rules.decide(
-                AccessRequest(head, target: .webSocket, query: query), now: Int64(time(nil))
-            ).outcome,
-            let kernel = try? await handler.kernels.kernel(id)
-        else { return .decline }
+        let decision = rules.decide(AccessRequest(head, target: .webSocket, query: query), now: Int64(time(nil)))
+        guard let endpoint = Endpoint(path: path), case .allowed = decision.outcome else { return .decline }
+        switch endpoint {
+        case .kernelChannels(let id): return await openChannels(of: id, head, query)
+        case .terminalSocket(let name):
+            guard let terminal = await handler.terminals.terminals.terminal(name) else { return .decline }
+            let socket = TerminalSocket(terminal: terminal)
+            return .open(subprotocol: nil, headers: []) { messages, writer in await socket.serve(messages, writer) }
+        default: return .decline
+        }
+    }
+
+    private func openChannels(of id: String, _ head: HTTPRequest, _ query: [String: String]) async -> WebSocketAnswer {
+        guard let kernel = try? await handler.kernels.kernel(id) else { return .decline }
         let offered = head.headerFields[values: .secWebSocketProtocol].flatMap {
             $0.split(separator: ",").map { String($0.filter { $0 != " " }) }
         }

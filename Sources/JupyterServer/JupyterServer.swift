@@ -7,6 +7,7 @@ public import JupyterServerAPI
 public import KernelHosting
 public import Logging
 import ServiceLifecycle
+public import TerminalHosting
 import WebServing
 
 /// A server of the Jupyter Server API: kernels and their channels, sessions, contents.
@@ -21,7 +22,8 @@ public struct JupyterServer: Sendable {
     ///   - contents: the files that it serves.
     ///   - place: where its URLs begin.
     public init(
-        kernels: HostedKernels, specs: KernelSpecs, contents: ContentsStore, rules: AccessRules,
+        kernels: HostedKernels, terminals: HostedTerminals, specs: KernelSpecs, contents: ContentsStore,
+        rules: AccessRules,
         place: APIPlace = APIPlace(), logger: Logger
     ) {
         let kernelAPI = KernelAPI(kernels: kernels, specs: specs, place: place)
@@ -31,6 +33,7 @@ public struct JupyterServer: Sendable {
                 kernels: kernelAPI, sessions: SessionAPI(kernelAPI, place: place),
                 contents: ContentsAPI(store: contents, place: place), events: EventsAPI(kernels: kernelAPI),
                 executions: ExecutionAPI(kernels: kernelAPI, place: place),
+                terminals: TerminalAPI(terminals: terminals, kernels: kernelAPI),
                 started: Int64(time(nil)) * 1_000_000))
         self.logger = logger
     }

@@ -197,8 +197,8 @@ final class Keeper {
 
     private func start(_ order: KernelOrder, _ descriptors: inout DescriptorList, for client: KeeperClient) {
         var boxes: [OwnedDescriptorBox] = []
-        for kind in KernelDescriptor.allCases {
-            guard let descriptor = descriptors.take(kind.rawValue) else {
+        for index in 0..<(order.interpreter.door.isTerminal ? 1 : KernelDescriptor.allCases.count) {
+            guard let descriptor = descriptors.take(index) else {
                 return reply(.refused(code: "keeper_protocol", reason: "The order lacks descriptors."), to: client)
             }
             boxes.append(OwnedDescriptorBox(descriptor))
@@ -281,18 +281,23 @@ final class Keeper {
             clearsGroups: sandbox.identities.hasRoot, writablePaths: sandbox.writablePaths)
         let null = open("/dev/null", O_RDONLY | O_CLOEXEC)
         defer { close(null) }
-        let interpreter = [null] + kernel.interpreterNumbers
+        let interpreter = kernel.initialNumbers(null: null)
         // Whoever is forked by a host that sits in the groups is in them already.
         let isSeated = kernel.sandbox.isHostSeated && host != nil
         let groups = isSeated ? [] : kernel.sandbox.groups.joinDescriptors
         kernel.sandbox.isHostSeated = false
         guard let host else {
-            guard case .exec(let path, let arguments) = kernel.order.interpreter.door else { return }
             let pid = SandboxEntry.fork(into: sandbox.process.descriptor, entry)
             if pid == 0 {
                 SandboxEntry.settle(
-                    entry, descriptors: interpreter, groups: groups, filter: filter.program, keepsSignals: false)
-                SandboxEntry.execute(path: path, arguments: arguments, environment: entry.environment)
+                    entry, descriptors: interpreter, groups: groups, filter: filter.program, executes: true)
+                switch kernel.order.interpreter.door {
+                case .exec(let path, let arguments):
+                    SandboxEntry.execute(path: path, arguments: arguments, environment: entry.environment)
+                case .terminal(let path, let arguments):
+                    SandboxEntry.executeOnTerminal(path: path, arguments: arguments, environment: entry.environment)
+                case .fork: _exit(126)
+                }
             }
             guard pid > 0 else {
                 throw SandboxError(making: "interpreter", SystemError("fork into the sandbox", -pid))
@@ -320,7 +325,7 @@ final class Keeper {
         kernel.pid = pid
         kernel.sandbox.interpreters[kernel.name] = pid
         restWatch.wake()
-        kernel.releaseWriteEnds()
+        kernel.releaseInterpreterEnds()
         do throws(SystemError) {
             let process = try ProcessHandle(pid: pid)
             let number = process.descriptor.number

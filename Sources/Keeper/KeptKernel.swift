@@ -7,8 +7,10 @@ import Sandboxing
 final class KeptKernel {
     let order: KernelOrder
     let sandbox: KeptSandbox
-    /// By the number of ``KernelDescriptor``.
-    var descriptors: [OwnedDescriptorBox?]
+    /// By the number of ``KernelDescriptor``; none of a terminal's.
+    var descriptors: [OwnedDescriptorBox?] = []
+    /// Where a terminal's master is sent, until the program has it.
+    private var terminalEnd: OwnedDescriptorBox?
     var deposit: [OwnedDescriptorBox] = []
     /// The interpreter, once it has been started.
     var pid: Int32 = 0
@@ -27,7 +29,11 @@ final class KeptKernel {
     init(order: KernelOrder, sandbox: KeptSandbox, descriptors: [OwnedDescriptorBox], owner: KeeperClient) {
         self.order = order
         self.sandbox = sandbox
-        self.descriptors = descriptors
+        if order.interpreter.door.isTerminal {
+            terminalEnd = descriptors.first
+        } else {
+            self.descriptors = descriptors
+        }
         self.owner = owner
     }
 
@@ -35,12 +41,21 @@ final class KeptKernel {
         descriptors[descriptor.rawValue]?.descriptor.number ?? -1
     }
 
-    var interpreterNumbers: [Int32] { KernelDescriptor.ofInterpreter.map(number) }
+    /// What the new process finds as 0, 1, 2, …
+    func initialNumbers(null: Int32) -> [Int32] {
+        if let terminalEnd { return [null, null, null, terminalEnd.descriptor.number] }
+        return [null] + KernelDescriptor.ofInterpreter.map(number)
+    }
 
-    /// What an adopting server gets.
-    var serverNumbers: [Int32] { KernelDescriptor.adopted.map(number) + deposit.map { $0.descriptor.number } }
+    /// What an adopting server gets: of a terminal only what was deposited, its master.
+    var serverNumbers: [Int32] {
+        (descriptors.isEmpty ? [] : KernelDescriptor.adopted.map(number)) + deposit.map { $0.descriptor.number }
+    }
 
-    func releaseWriteEnds() {
+    /// Lets go of what the process has now.
+    func releaseInterpreterEnds() {
+        terminalEnd = nil
+        guard !descriptors.isEmpty else { return }
         for end in KernelDescriptor.released { descriptors[end.rawValue] = nil }
     }
 

@@ -1,11 +1,17 @@
-/// How an interpreter is started inside a sandbox.
+/// How an interpreter, or another program that somebody talks to, is started inside a sandbox.
 public struct InterpreterSpec: Hashable, Sendable {
-    /// The two ways in.
+    /// The ways in.
     public enum Door: Hashable, Sendable {
         /// Forked from a warm host, which is started for `profile` when there is none yet.
         case fork(profile: HostProfile)
         /// A program of the sandbox, executed.
         case exec(path: String, arguments: [String])
+        /// A program of the sandbox, executed on a terminal of its own. The order carries one descriptor alone: the end
+        /// of a message socket by which the terminal's master comes back.
+        case terminal(path: String, arguments: [String])
+
+        /// Whether it opens on a terminal.
+        public var isTerminal: Bool { if case .terminal = self { true } else { false } }
     }
 
     /// What a warm host is made of. Kernels with equal profiles are forked from one host.
@@ -49,6 +55,10 @@ public struct InterpreterSpec: Hashable, Sendable {
             writer.append(UInt8(1))
             writer.append(path)
             writer.append(arguments)
+        case .terminal(let path, let arguments):
+            writer.append(UInt8(2))
+            writer.append(path)
+            writer.append(arguments)
         }
         writer.append(environment)
         writer.append(directory)
@@ -62,6 +72,7 @@ public struct InterpreterSpec: Hashable, Sendable {
         switch kind {
         case 0: door = .fork(profile: HostProfile(program: path, arguments: arguments))
         case 1: door = .exec(path: path, arguments: arguments)
+        case 2: door = .terminal(path: path, arguments: arguments)
         default: throw .malformed("door")
         }
         environment = try reader.strings()

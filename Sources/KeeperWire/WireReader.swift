@@ -100,5 +100,5 @@ public enum WireError: Error, Hashable, Sendable, CustomStringConvertible {
 /// The version that each wire between Husk's processes begins with, because sandboxes outlive upgrades.
 public enum KeeperVersion {
     /// The version of this build.
-    public static let current: UInt32 = 4
+    public static let current: UInt32 = 5
 }

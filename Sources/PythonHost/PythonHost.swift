@@ -83,7 +83,7 @@ public enum PythonHost {
         let filter = contents(of: numbers[own.count + 1])
         SandboxEntry.settle(
             entry, descriptors: own, groups: Array(numbers.dropFirst(own.count + 2)), filter: filter,
-            keepsSignals: true)
+            executes: false)
         var error = [CChar](repeating: 0, count: 1024)
         let variables = entry.environment.map { UnsafePointer<CChar>(strdup($0)) }
         guard cpython_set_environment(variables, variables.count, &error, error.count) == 0,

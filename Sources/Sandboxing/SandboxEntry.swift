@@ -30,16 +30,18 @@ public enum SandboxEntry {
     /// - Parameters:
     ///   - descriptors: what becomes 0, 1, 2, …; everything else is closed.
     ///   - groups: `cgroup.procs` files to join.
-    ///   - keepsSignals: whether handlers stay, as in a forked interpreter that has its own.
+    ///   - executes: whether ``execute(path:arguments:environment:)`` follows. A forked interpreter keeps its handlers of
+    ///     signals; and what is about to become another program stays unreadable until then: its memory is a copy of
+    ///     the caller's, and others in the sandbox are of the same user.
     public static func settle(
-        _ entry: EntrySpec, descriptors: [Int32], groups: [Int32], filter: [UInt8], keepsSignals: Bool
+        _ entry: EntrySpec, descriptors: [Int32], groups: [Int32], filter: [UInt8], executes: Bool
     ) {
         do {
             try enter(groups)
             // From here on /proc/self/cgroup says "/", and says nothing of the machine's groups.
             try SystemError.check("unshare(cgroup)", clinux_unshare(UInt64(CLINUX_NEW_CGROUP.rawValue)))
             try arrange(descriptors)
-            if !keepsSignals { clinux_reset_signals() }
+            if executes { clinux_reset_signals() }
             try SystemError.check("sigprocmask", clinux_block_all_signals(false))
             try SystemError.checkErrno("setsid", setsid())
             umask(0o022)
@@ -49,7 +51,7 @@ public enum SandboxEntry {
             try SystemError.checkErrno("chdir", chdir(entry.directory), on: entry.directory)
             try SystemError.check("capset", clinux_drop_capabilities())
             // The change of user made the process undumpable, which would hide /proc/self from itself.
-            try SystemError.check("prctl(dumpable)", clinux_set_dumpable(true))
+            if !executes { try SystemError.check("prctl(dumpable)", clinux_set_dumpable(true)) }
             try SystemError.check("prctl(no_new_privs)", clinux_set_no_new_privileges())
             if let writable = entry.writablePaths { try Landlock.restrict(writable: writable) }
             try SystemCallFilter.install(filter)
@@ -64,6 +66,22 @@ public enum SandboxEntry {
         var envp: [UnsafeMutablePointer<CChar>?] = environment.map { strdup($0) } + [nil]
         execve(path, &argv, &envp)
         fail("Cannot start \(path) inside the sandbox: \(SystemError.text(of: errno)).")
+    }
+
+    /// Executes a program on a new terminal, whose master it sends through its descriptor 3.
+    public static func executeOnTerminal(path: String, arguments: [String], environment: [String]) -> Never {
+        do {
+            var ends: [Int32] = [-1, -1]
+            try SystemError.check("open(/dev/ptmx)", clinux_open_terminal(&ends))
+            let socket = MessageSocket(adopting: OwnedDescriptor(adopting: 3))
+            try socket.send([1], descriptors: [ends[0]])
+            for target: Int32 in 0...2 { try SystemError.checkErrno("dup2", dup2(ends[1], target)) }
+            try SystemError.check("ioctl(TIOCSCTTY)", clinux_control_terminal(0))
+            try SystemError.check("close_range", clinux_close_range(3, UInt32.max, true))
+        } catch {
+            fail("Cannot open a terminal in the sandbox: \(error).")
+        }
+        execute(path: path, arguments: arguments, environment: environment)
     }
 
     /// Puts the calling process into the groups of these `cgroup.procs` files, which it closes. Returns whether it is

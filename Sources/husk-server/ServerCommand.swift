@@ -7,6 +7,7 @@ import JupyterServer
 import KernelHosting
 import LinuxKit
 import Logging
+import TerminalHosting
 
 /// The program behind `husk serve`.
 @main
@@ -81,12 +82,21 @@ struct ServerCommand: AsyncParsableCommand {
         for (id, reason) in try await kernels.adopt() {
             ServerCommand.say("husk serve: the kernel \(id) is gone: \(reason)")
         }
+        let terminals = HostedTerminals(
+            TerminalPlace(state: planner.state, keeper: planner.keeper) { origin, name in
+                let below = contents.folder(of: origin.path)
+                return try planner.terminal(
+                    name, sandbox: origin.sandbox ?? "", root: folder,
+                    folder: below.isEmpty ? folder : "\(folder)/\(below)")
+            })
+        try await terminals.adopt()
         let (spec, files) = try planner.specification()
         var rules = AccessRules(token: token, cookieSecret: Hexadecimal.random(digits: 64))
         rules.allowsRemoteHosts = !["127.0.0.1", "::1", "localhost"].contains(host)
         if let allowOrigin { rules.origins = allowOrigin == "*" ? .everybody : .one(allowOrigin) }
         let server = JupyterServer(
-            kernels: kernels, specs: KernelSpecs([.init(name: kernelName, spec: spec, files: files)]),
+            kernels: kernels, terminals: terminals,
+            specs: KernelSpecs([.init(name: kernelName, spec: spec, files: files)]),
             contents: contents, rules: rules, logger: logger)
         let host = host.contains(":") ? "[\(host)]" : host
         try await server.run(host: self.host, port: port) { port in

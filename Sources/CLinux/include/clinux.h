@@ -52,6 +52,16 @@ int64_t clinux_receive_descriptors(int socket, void *bytes, size_t capacity, int
 /// The peer's uid as the kernel knows it (SO_PEERCRED).
 int clinux_peer_credentials(int socket, int *pid, unsigned *uid);
 
+// MARK: Terminals
+
+/// Opens a new pseudoterminal of the file system that the caller sees: `ends[0]` is its master, `ends[1]` what a program
+/// uses (pts(4); ioctl_tty(2), TIOCGPTPEER). Neither becomes the caller's controlling terminal.
+int clinux_open_terminal(int ends[2]);
+/// Makes a terminal the controlling one of the caller's session, which has none (TIOCSCTTY).
+int clinux_control_terminal(int descriptor);
+/// Characters that are shown of a terminal (TIOCSWINSZ).
+int clinux_set_terminal_size(int descriptor, uint16_t rows, uint16_t columns);
+
 // MARK: Waiting
 
 struct clinux_event {
