@@ -33,6 +33,9 @@ REQUIREMENTS = PLUGINS / "requirements.txt"
 CACHE = ROOT / ".cache/suites"
 ENVIRONMENT = CACHE / "venv"
 
+JUPYTER_SERVER = "a8960aa29263f6041283e97d4756b099fb49b767baab6371891ecb1bd40a63df"
+OLD_MODEL = "a gateway's manager shows a kernel as it was when all kernels were last listed"
+NO_FOLDER = "a gateway's manager knows no folder of a kernel's"
 HOST_SEEN = "expects this machine's name and user in a kernel"
 
 
@@ -41,6 +44,7 @@ class Suite:
     """A public test suite, and what is known about it."""
 
     name: str
+    package: str
     version: str
     plugin: str | None
     """The module in `suites/` that puts Husk into its place."""
@@ -67,8 +71,9 @@ class Suite:
 SUITES = (
     Suite(
         name="jupyter_server",
+        package="jupyter_server",
         version="2.21.1",
-        digest="a8960aa29263f6041283e97d4756b099fb49b767baab6371891ecb1bd40a63df",
+        digest=JUPYTER_SERVER,
         plugin="retargeted",
         tests=(
             *(f"tests/services/{name}" for name in ("api", "config", "contents", "events")),
@@ -114,14 +119,45 @@ SUITES = (
         },
     ),
     Suite(
+        name="jupyter_server-gateway",
+        package="jupyter_server",
+        version="2.21.1",
+        digest=JUPYTER_SERVER,
+        plugin="fronted",
+        tests=(
+            *(f"tests/services/kernels/test_{name}.py" for name in ("api", "restart_error")),
+            *("tests/services/kernels/test_execution_state.py", "tests/services/kernelspecs"),
+            "tests/services/sessions",
+        ),
+        options=("-p", "no:asyncio"),
+        at_least=30,
+        known={
+            "*kernels.test_api::test_connection*": OLD_MODEL,
+            "*sessions.test_api::test_restart_kernel*": OLD_MODEL,
+            "*_with_client_supplied_*id[[]*": "takes an id for one of a kernel's there",
+            "*kernels.test_api::test_resolve_path_kernel*": NO_FOLDER,
+            "*kernels.test_api::test_resolve_path_missing[[]*": NO_FOLDER,
+            "*kernels.test_api::test_resolve_path_server_and_kernel*": NO_FOLDER,
+            "*kernelspecs.test_api::test_list_kernelspecs*": "asks for kernelspecs of its own",
+            "*kernelspecs.test_api::test_get_kernel*": "asks for kernelspecs of its own",
+            "*sessions.test_api::test_create[[]*": "says of no kernel that it is ready",
+            "*sessions.test_api::test_create_bad[[]*": "sets a default that the gateway's replaces",
+        },
+        either={
+            "*sessions.test_api::test_modify_kernel_*": OLD_MODEL,
+        },
+        left_out={"tests/services/kernels/test_execution_state.py": OLD_MODEL},
+    ),
+    Suite(
         name="jupyter-kernel-client",
+        package="jupyter-kernel-client",
         version="1.0.2",
         plugin=None,
         tests=("--pyargs", "jupyter_kernel_client.tests"),
         at_least=39,
         # Each of the others waits ten seconds now and then, in whichever thread closes its
         # WebSocket: more often with Jupyter Server.
-        brief=("not test_client or df or no_context or list_variables", 17),
+        brief=("not test_client or df or no_context or list_variables", 21),
         known={
             "*::test_execution_*context_manager": HOST_SEEN,
             "*::test_multi_execution_in_event_loop": HOST_SEEN,
@@ -129,6 +165,7 @@ SUITES = (
     ),
     Suite(
         name="autogen-ext",
+        package="autogen-ext",
         version="0.7.5",
         digest="711ab9238ea66ff2abef163c331e538092bdea661620727a4a9b2ebce1c22df9",
         plugin="containers",
@@ -137,6 +174,7 @@ SUITES = (
     ),
     Suite(
         name="smolagents",
+        package="smolagents",
         version="1.26.0",
         digest="4ec92313265f9cfbcabfc88e192b4bc4505f8475dc5f33dc872062fc567037bd",
         plugin="containers",
@@ -213,11 +251,11 @@ def make_environment() -> None:
 
 def unpacked(suite: Suite) -> Path:
     """The folder of a suite as it was published, downloaded once."""
-    folder = CACHE / f"{suite.name.replace('-', '_')}-{suite.version}"
+    folder = CACHE / f"{suite.package.replace('-', '_')}-{suite.version}"
     if not folder.exists():
         with tempfile.TemporaryDirectory(dir=CACHE) as name:
-            wanted = f"{suite.name}=={suite.version}"
-            pip("download", "--no-deps", "--no-binary", suite.name, "--dest", name, wanted)
+            wanted = f"{suite.package}=={suite.version}"
+            pip("download", "--no-deps", "--no-binary", suite.package, "--dest", name, wanted)
             (archive,) = Path(name).iterdir()
             assert sha256(archive) == suite.digest, f"{archive.name} is not what it was"
             with tarfile.open(archive) as content:
@@ -242,7 +280,7 @@ def run(suite: Suite, husk: Husk, folder: Path, is_brief: bool = False) -> Outco
     }
     # Tests compare it with what it is in a kernel, which does not see it.
     environment.pop("USER", None)
-    if suite.plugin == "retargeted":
+    if suite.plugin in ("retargeted", "fronted"):
         server = Server(husk, folder)
         environment |= {
             "HUSK_SUITE_URL": server.url,
