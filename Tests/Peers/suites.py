@@ -94,7 +94,7 @@ SUITES = (
             "*sessions.test_api::test_create_deprecated*": (
                 "asks for the kernelspec `python`, by which Jupyter means its own Python's"
             ),
-            "*test_files::test_download*": "asks with download=True; only download=1 is understood",
+            "*test_files::test_download*": "a wish to download changes no header",
             "*test_view::test_view[[]True*": "there is no /view",
             "*test_manager_no_hash::*": "asks for a contents manager without hashes",
             "*events.test_extension::*": "asks for an extension in the server's process",
@@ -131,6 +131,7 @@ SUITES = (
         ),
         options=("-p", "no:asyncio"),
         at_least=30,
+        brief=("not resolve_path and not kernelspecs", 21),
         known={
             "*kernels.test_api::test_connection*": OLD_MODEL,
             "*sessions.test_api::test_restart_kernel*": OLD_MODEL,
@@ -171,6 +172,8 @@ SUITES = (
         plugin="containers",
         tests=("tests/code_executors/test_docker_jupyter_code_executor.py",),
         at_least=7,
+        # A cell of the other one sleeps for ten seconds.
+        brief=("not canncellation", 6),
     ),
     Suite(
         name="smolagents",
@@ -181,7 +184,7 @@ SUITES = (
         tests=("tests/test_remote_executors.py::TestDockerExecutorIntegration",),
         at_least=12,
         # Each installs packages, which takes pip a second to find there.
-        brief=("initialization or state_persistence or image or syntax or deletion", 5),
+        brief=("state_persistence or image or syntax", 3),
         added={
             "tests/__init__.py": "",
             "tests/utils/__init__.py": "",
