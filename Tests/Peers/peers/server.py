@@ -25,12 +25,12 @@ V1 = "v1.kernel.websocket.jupyter.org"
 class Server:
     """A running server; its state directory, folder and port stay when it is started again."""
 
-    def __init__(self, husk: Husk, folder: Path, *options: str) -> None:
+    def __init__(self, husk: Husk, folder: Path, *options: str, token: str | None = None) -> None:
         self.husk = husk
         self.folder = folder
         self.root = folder / "root"
         self.root.mkdir(exist_ok=True)
-        self.token = secrets.token_hex(16)
+        self.token = secrets.token_hex(16) if token is None else token
         (self.port,) = unused_ports(1)
         self.options = options
         self._log = folder / "server.log"
