@@ -352,7 +352,7 @@ final class Keeper {
     private func end(_ kernel: KeptKernel, _ reason: Death) {
         if kernel.death != nil { return forget(kernel) }
         if kernel.planned == nil { kernel.planned = reason }
-        kernel.signalGroup(SIGKILL)
+        kernel.kill()
         if kernel.sandbox.kernels.count <= 1 { kernel.sandbox.end() }
     }
 

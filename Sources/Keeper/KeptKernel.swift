@@ -62,7 +62,14 @@ final class KeptKernel {
     /// Signals the interpreter and what it started in its process group. It has not been reaped, so the
     /// number cannot be anybody else's.
     func signalGroup(_ signal: Int32) {
-        if pid > 0, process != nil { kill(-pid, signal) }
+        if pid > 0, process != nil { Glibc.kill(-pid, signal) }
+    }
+
+    /// Kills it with what it started in its process group. One that has just been forked leads no group yet: a signal to
+    /// the group alone would reach nobody, and the kernel would live on.
+    func kill() {
+        signalGroup(SIGKILL)
+        try? process?.send(signal: SIGKILL)
     }
 
     var facts: KernelFacts {
