@@ -23,6 +23,7 @@ let collections = Target.Dependency.product(name: "DequeModule", package: "swift
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
+let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: "hummingbird")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
@@ -32,6 +33,7 @@ let nio: [Target.Dependency] = [
     .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
     .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
 ]
+let ssl = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 
 let package = Package(
@@ -53,6 +55,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
         // Without traits: no configuration of its own, and no whole Foundation.
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: []),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -127,14 +130,14 @@ let package = Package(
         .target(name: "Replay", dependencies: ["JupyterProtocol", "NotebookFormat"], swiftSettings: strict),
         // What knows of HTTP and nothing of kernels.
         .target(
-            name: "WebServing", dependencies: [collections, hummingbirdCore, httpTypes, lifecycle, logging] + nio,
+            name: "WebServing", dependencies: [collections, hummingbirdCore, httpTypes, lifecycle, logging, ssl] + nio,
             swiftSettings: strict),
         .target(
             name: "JupyterServer",
             dependencies: [
                 "AccessRules", "ContentsStore", "JupyterProtocol", "JupyterServerAPI", "KernelHosting",
-                "KernelWebSocket", "SessionRegister", "WebServing", hummingbird, hummingbirdCore, httpTypes, lifecycle,
-                logging,
+                "KernelWebSocket", "SessionRegister", "WebServing", hummingbird, hummingbirdCore, hummingbirdTLS,
+                httpTypes, lifecycle, logging,
             ] + nio, swiftSettings: strict),
         .target(
             name: "Command",
@@ -155,8 +158,8 @@ let package = Package(
         .executableTarget(
             name: "husk-server",
             dependencies: [
-                "AccessRules", "Command", "ContentsStore", "JupyterServer", "KernelHosting", "LinuxKit", argumentParser,
-                logging,
+                "AccessRules", "Command", "ContentsStore", "JupyterServer", "KernelHosting", "LinuxKit", "WebServing",
+                argumentParser, logging,
             ], swiftSettings: strict),
         .executableTarget(name: "husk-python", dependencies: ["PythonHost"], swiftSettings: strict),
 

@@ -3,11 +3,12 @@ public import ContentsStore
 import Glibc
 import Hummingbird
 import HummingbirdCore
+import HummingbirdTLS
 public import JupyterServerAPI
 public import KernelHosting
 public import Logging
 import ServiceLifecycle
-import WebServing
+public import WebServing
 
 /// A server of the Jupyter Server API: kernels and their channels, sessions, contents.
 public struct JupyterServer: Sendable {
@@ -37,14 +38,19 @@ public struct JupyterServer: Sendable {
 
     /// Serves until SIGTERM or SIGINT; requests that have begun are finished.
     ///
-    /// - Parameter whenReady: called with the port once clients can connect.
-    public func run(host: String, port: Int, whenReady: @escaping @Sendable (Int) -> Void) async throws {
+    /// - Parameters:
+    ///   - certificate: what it shows to clients over TLS; nil without TLS.
+    ///   - whenReady: called with the port once clients can connect.
+    public func run(
+        host: String, port: Int, certificate: ServerCertificate? = nil, whenReady: @escaping @Sendable (Int) -> Void
+    ) async throws {
         let gateway = gateway
+        let builder = HTTPServerBuilder { responder in
+            WebSocketUpgradeChannel(isSecure: certificate != nil, responder: responder) { await gateway.open($0) }
+        }
         let application = Application(
             responder: gateway,
-            server: HTTPServerBuilder { responder in
-                WebSocketUpgradeChannel(responder: responder) { await gateway.open($0) }
-            },
+            server: try certificate.map { try .tls(builder, tlsConfiguration: $0.configuration) } ?? builder,
             configuration: .init(address: .hostname(host, port: port)),
             onServerRunning: { channel in whenReady(channel.localAddress?.port ?? port) }, logger: logger)
         try await application.runService()

@@ -7,6 +7,7 @@ import JupyterServer
 import KernelHosting
 import LinuxKit
 import Logging
+import WebServing
 
 /// The program behind `husk serve`.
 @main
@@ -40,6 +41,8 @@ struct ServerCommand: AsyncParsableCommand {
     @Option(help: "Seconds that kernels live without a server.")
     var orphanTimeout: UInt64 = 3600
 
+    @OptionGroup var certificate: CertificateOptions
+
     @Argument(parsing: .allUnrecognized, help: .hidden)
     var sandbox: [String] = []
 
@@ -50,7 +53,7 @@ struct ServerCommand: AsyncParsableCommand {
             throw exit
         } catch {
             ServerCommand.say("husk serve: \(KernelPlanner.message(for: error))")
-            throw ExitCode(1)
+            throw ExitCode(error is ServerCertificateError ? 2 : 1)
         }
     }
 
@@ -84,14 +87,16 @@ struct ServerCommand: AsyncParsableCommand {
         var rules = AccessRules(token: token, cookieSecret: Hexadecimal.random(digits: 64))
         rules.allowsRemoteHosts = !["127.0.0.1", "::1", "localhost"].contains(host)
         if let allowOrigin { rules.origins = allowOrigin == "*" ? .everybody : .one(allowOrigin) }
+        let certificate = try certificate.read()
         let server = JupyterServer(
             kernels: kernels, specs: KernelSpecs([.init(name: kernelName, spec: spec, files: files)]),
             contents: contents, rules: rules, logger: logger)
         let host = host.contains(":") ? "[\(host)]" : host
-        try await server.run(host: self.host, port: port) { port in
+        try await server.run(host: self.host, port: port, certificate: certificate) { port in
             // As Jupyter users expect it: one line to copy.
             let query = token.isEmpty ? "" : "?token=\(token)"
-            ServerCommand.say("Husk serves \(folder) at\n    http://\(host):\(port)/\(query)")
+            let scheme = certificate == nil ? "http" : "https"
+            ServerCommand.say("Husk serves \(folder) at\n    \(scheme)://\(host):\(port)/\(query)")
         }
         ServerCommand.say(
             "husk serve: stopped; kernels live on for \(orphanTimeout) s, or until a server takes them over")
