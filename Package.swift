@@ -27,6 +27,8 @@ let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: 
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
+let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let nio: [Target.Dependency] = [
     .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
     .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOWebSocket", package: "swift-nio"),
@@ -51,6 +53,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.9.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
@@ -125,19 +128,21 @@ let package = Package(
             name: "KernelHosting",
             dependencies: [
                 "JupyterProtocol", "KeeperWire", "KernelRuntime", "LinuxKit", "NotebookFormat", "SQLiteDatabase",
-                collections,
+                collections, metrics,
             ], swiftSettings: strict),
         .target(name: "Replay", dependencies: ["JupyterProtocol", "NotebookFormat"], swiftSettings: strict),
         // What knows of HTTP and nothing of kernels.
         .target(
-            name: "WebServing", dependencies: [collections, hummingbirdCore, httpTypes, lifecycle, logging, ssl] + nio,
+            name: "WebServing",
+            dependencies: [collections, hummingbirdCore, httpTypes, lifecycle, logging, metrics, ssl] + nio,
             swiftSettings: strict),
+        .target(name: "PrometheusMetrics", dependencies: [coreMetrics], swiftSettings: strict),
         .target(
             name: "JupyterServer",
             dependencies: [
                 "AccessRules", "ContentsStore", "JupyterProtocol", "JupyterServerAPI", "KernelHosting",
-                "KernelWebSocket", "SessionRegister", "WebServing", hummingbird, hummingbirdCore, hummingbirdTLS,
-                httpTypes, lifecycle, logging,
+                "KernelWebSocket", "PrometheusMetrics", "SessionRegister", "WebServing", hummingbird, hummingbirdCore,
+                hummingbirdTLS, httpTypes, lifecycle, logging, metrics,
             ] + nio, swiftSettings: strict),
         .target(
             name: "Command",
@@ -158,8 +163,8 @@ let package = Package(
         .executableTarget(
             name: "husk-server",
             dependencies: [
-                "AccessRules", "Command", "ContentsStore", "JupyterServer", "KernelHosting", "LinuxKit", "WebServing",
-                argumentParser, logging,
+                "AccessRules", "Command", "ContentsStore", "JupyterServer", "KernelHosting", "LinuxKit",
+                "PrometheusMetrics", "WebServing", argumentParser, logging, metrics,
             ], swiftSettings: strict),
         .executableTarget(name: "husk-python", dependencies: ["PythonHost"], swiftSettings: strict),
 
@@ -198,6 +203,8 @@ let package = Package(
             name: "JupyterServerTests", dependencies: ["JupyterServer", "JupyterServerAPI"], swiftSettings: strict),
         .testTarget(
             name: "KernelHostingTests", dependencies: ["JupyterProtocol", "KernelHosting"], swiftSettings: strict),
+        .testTarget(
+            name: "PrometheusMetricsTests", dependencies: ["PrometheusMetrics", metrics], swiftSettings: strict),
         .testTarget(name: "WebServingTests", dependencies: ["WebServing"] + nio, swiftSettings: strict),
         .testTarget(name: "KeeperTests", dependencies: ["Keeper"], swiftSettings: strict),
         .testTarget(

@@ -26,6 +26,7 @@ enum Endpoint: Hashable {
     case trust(String)
     case file(String)
     case health
+    case metrics
 
     /// Reads a path, without its query and behind the server's base; nil for one that names nothing.
     init?(path: some StringProtocol) {
@@ -43,6 +44,7 @@ enum Endpoint: Hashable {
         case ("kernelspecs", 3): self = .kernelSpecFile(words[1], file: words[2])
         case ("files", 2...): self = .file(words.dropFirst().joined(separator: "/"))
         case ("health", 2) where words[1] == "live" || words[1] == "ready": self = .health
+        case ("metrics", 1): self = .metrics
         case ("tree", _), ("lab", _): self = .home
         default: return nil
         }
@@ -101,7 +103,7 @@ enum Endpoint: Hashable {
         switch self {
         case .home, .version, .status, .identity, .kernelSpecs, .kernelSpec, .kernelSpecFile, .kernelChannels,
             .kernelEvents, .file,
-            .health:
+            .health, .metrics:
             ["GET", "HEAD"]
         case .kernels, .sessions, .execute: ["GET", "HEAD", "POST"]
         case .kernel, .execution: ["GET", "HEAD", "DELETE"]

@@ -21,9 +21,10 @@ public struct JupyterServer: Sendable {
     ///   - rules: who may use it.
     ///   - contents: the files that it serves.
     ///   - place: where its URLs begin.
+    ///   - metrics: what `/metrics` answers; nil for nothing.
     public init(
         kernels: HostedKernels, specs: KernelSpecs, contents: ContentsStore, rules: AccessRules,
-        place: APIPlace = APIPlace(), logger: Logger
+        place: APIPlace = APIPlace(), metrics: MetricsAPI? = nil, logger: Logger
     ) {
         let kernelAPI = KernelAPI(kernels: kernels, specs: specs, place: place)
         gateway = HTTPGateway(
@@ -31,7 +32,7 @@ public struct JupyterServer: Sendable {
             handler: APIHandler(
                 kernels: kernelAPI, sessions: SessionAPI(kernelAPI, place: place),
                 contents: ContentsAPI(store: contents, place: place), events: EventsAPI(kernels: kernelAPI),
-                executions: ExecutionAPI(kernels: kernelAPI, place: place),
+                executions: ExecutionAPI(kernels: kernelAPI, place: place), metrics: metrics,
                 started: Int64(time(nil)) * 1_000_000))
         self.logger = logger
     }
@@ -44,7 +45,7 @@ public struct JupyterServer: Sendable {
     public func run(
         host: String, port: Int, certificate: ServerCertificate? = nil, whenReady: @escaping @Sendable (Int) -> Void
     ) async throws {
-        let gateway = gateway
+        let gateway = ObservedGateway(gateway: gateway)
         let builder = HTTPServerBuilder { responder in
             WebSocketUpgradeChannel(isSecure: certificate != nil, responder: responder) { await gateway.open($0) }
         }

@@ -3,6 +3,7 @@ public import JupyterProtocol
 import KeeperWire
 import KernelRuntime
 import LinuxKit
+import Metrics
 
 /// One kernel of a server, on a thread of its own: its interpreter, the next one after a restart, and its clients.
 public actor HostedKernel {
@@ -134,6 +135,7 @@ public actor HostedKernel {
         record.base = base
         server = new
         if let old { deaths[ObjectIdentifier(old)] = nil }
+        HostingMetrics.restarts.increment()
         begin(new)
         for (client, present) in clients {
             let front = ClientFront(
@@ -195,6 +197,7 @@ public actor HostedKernel {
 
     private func serve(_ server: KernelServer) throws {
         let ended = ObjectIdentifier(server)
+        server.cellObserver = CellWatch()
         server.onEnd = { [weak self] death in self?.assumeIsolated { $0.noteEnd(of: ended, death) } }
         try server.serve()
     }
@@ -204,6 +207,7 @@ public actor HostedKernel {
         for continuation in ends.removeValue(forKey: ended) ?? [] { continuation.resume() }
         lastActivity = HostedKernel.now()
         guard let server, ended == ObjectIdentifier(server) else { return }
+        if !isEnding, !isRestarting { HostingMetrics.died(reason) }
         executions.fail("The kernel has ended: \(reason)", reason: "kernel_died")
     }
 

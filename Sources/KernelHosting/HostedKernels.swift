@@ -2,6 +2,7 @@ import Glibc
 public import KeeperWire
 public import KernelRuntime
 import LinuxKit
+import Metrics
 
 /// The kernels of a server, and the register of them that outlives it.
 public actor HostedKernels {
@@ -37,6 +38,7 @@ public actor HostedKernels {
         guard flock(lock.number, LOCK_EX | LOCK_NB) == 0 else { throw HostingError.inUse(state) }
         let path = "\(state)/\(HostedKernels.file)"
         register = try KernelRegister(path: path)
+        HostingMetrics.prepare()
         place = HostedKernel.Place(
             state: state, keeper: keeper, ledger: ledger, register: path, limits: limits, plan: plan)
     }
@@ -50,7 +52,9 @@ public actor HostedKernels {
                 try await kernel.adopt()
                 kernels[record.id] = kernel
                 order.append(record.id)
+                HostingMetrics.began(.adopted)
             } catch {
+                HostingMetrics.began(.lost)
                 lost.append((record.id, "\(error)"))
                 try register.forget(record.id)
                 KernelServer.History.remove(place.history(of: record.id))
@@ -72,11 +76,15 @@ public actor HostedKernels {
         let kernel = try make(record)
         kernels[id] = kernel
         order.append(id)
+        let began = ContinuousClock.now
         do {
             try await kernel.start()
             guard kernels[id] === kernel else { throw HostingError.ended(id) }
             try register.keep(record)
+            HostingMetrics.began(.started)
+            HostingMetrics.started(in: began.duration(to: .now))
         } catch {
+            HostingMetrics.began(.failed)
             if kernels[id] === kernel { forget(id) }
             // It may run, and nobody would know of it.
             await kernel.end()
@@ -92,6 +100,7 @@ public actor HostedKernels {
         ending.insert(id)
         try? register.forget(id)
         await kernel.end()
+        HostingMetrics.ends.increment()
         ending.remove(id)
         return true
     }

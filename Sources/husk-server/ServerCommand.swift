@@ -7,6 +7,8 @@ import JupyterServer
 import KernelHosting
 import LinuxKit
 import Logging
+import Metrics
+import PrometheusMetrics
 import WebServing
 
 /// The program behind `husk serve`.
@@ -43,6 +45,9 @@ struct ServerCommand: AsyncParsableCommand {
 
     @OptionGroup var certificate: CertificateOptions
 
+    @Flag(help: "Answer /metrics also without the token.")
+    var publicMetrics = false
+
     @Argument(parsing: .allUnrecognized, help: .hidden)
     var sandbox: [String] = []
 
@@ -66,6 +71,8 @@ struct ServerCommand: AsyncParsableCommand {
             throw ExitCode(2)
         }
         OpenFiles.allowAll()
+        let metrics = PrometheusMetrics(describing: MetricsAPI.descriptions)
+        MetricsSystem.bootstrap(metrics)
         let planner = try KernelPlanner(arguments: sandbox, orphanSeconds: max(1, orphanTimeout))
         guard let folder = ProcessVariables.resolved(root) else {
             ServerCommand.say("husk serve: --root \(root): there is no such folder")
@@ -90,7 +97,7 @@ struct ServerCommand: AsyncParsableCommand {
         let certificate = try certificate.read()
         let server = JupyterServer(
             kernels: kernels, specs: KernelSpecs([.init(name: kernelName, spec: spec, files: files)]),
-            contents: contents, rules: rules, logger: logger)
+            contents: contents, rules: rules, metrics: MetricsAPI(metrics, isPublic: publicMetrics), logger: logger)
         let host = host.contains(":") ? "[\(host)]" : host
         try await server.run(host: self.host, port: port, certificate: certificate) { port in
             // As Jupyter users expect it: one line to copy.
