@@ -19,6 +19,7 @@ let withoutSwift: [LinkerSetting] = [
 let gnu: [CSetting] = [.define("_GNU_SOURCE")]
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let collections = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
@@ -36,6 +37,7 @@ let nio: [Target.Dependency] = [
     .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
 ]
 let ssl = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let tracing = Target.Dependency.product(name: "Tracing", package: "swift-distributed-tracing")
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 
 let package = Package(
@@ -55,12 +57,14 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.9.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.0"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
         // Without traits: no configuration of its own, and no whole Foundation.
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: []),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
@@ -128,7 +132,7 @@ let package = Package(
             name: "KernelHosting",
             dependencies: [
                 "JupyterProtocol", "KeeperWire", "KernelRuntime", "LinuxKit", "NotebookFormat", "SQLiteDatabase",
-                collections, metrics,
+                collections, metrics, tracing,
             ], swiftSettings: strict),
         .target(name: "Replay", dependencies: ["JupyterProtocol", "NotebookFormat"], swiftSettings: strict),
         // What knows of HTTP and nothing of kernels.
@@ -136,13 +140,17 @@ let package = Package(
             name: "WebServing",
             dependencies: [collections, hummingbirdCore, httpTypes, lifecycle, logging, metrics, ssl] + nio,
             swiftSettings: strict),
+        .target(
+            name: "OTLPTracing",
+            dependencies: ["JupyterProtocol", asyncHTTPClient, logging, metrics, tracing] + nio,
+            swiftSettings: strict),
         .target(name: "PrometheusMetrics", dependencies: [coreMetrics], swiftSettings: strict),
         .target(
             name: "JupyterServer",
             dependencies: [
                 "AccessRules", "ContentsStore", "JupyterProtocol", "JupyterServerAPI", "KernelHosting",
                 "KernelWebSocket", "PrometheusMetrics", "SessionRegister", "WebServing", hummingbird, hummingbirdCore,
-                hummingbirdTLS, httpTypes, lifecycle, logging, metrics,
+                hummingbirdTLS, httpTypes, lifecycle, logging, metrics, tracing,
             ] + nio, swiftSettings: strict),
         .target(
             name: "Command",
@@ -163,8 +171,9 @@ let package = Package(
         .executableTarget(
             name: "husk-server",
             dependencies: [
-                "AccessRules", "Command", "ContentsStore", "JupyterServer", "KernelHosting", "LinuxKit",
-                "PrometheusMetrics", "WebServing", argumentParser, logging, metrics,
+                "AccessRules", "Command", "ContentsStore", "JupyterServer", "JupyterServerAPI", "KernelHosting",
+                "LinuxKit", "OTLPTracing", "PrometheusMetrics", "WebServing", argumentParser, logging, metrics,
+                tracing,
             ], swiftSettings: strict),
         .executableTarget(name: "husk-python", dependencies: ["PythonHost"], swiftSettings: strict),
 
@@ -203,6 +212,9 @@ let package = Package(
             name: "JupyterServerTests", dependencies: ["JupyterServer", "JupyterServerAPI"], swiftSettings: strict),
         .testTarget(
             name: "KernelHostingTests", dependencies: ["JupyterProtocol", "KernelHosting"], swiftSettings: strict),
+        .testTarget(
+            name: "OTLPTracingTests", dependencies: ["JupyterProtocol", "OTLPTracing", tracing],
+            swiftSettings: strict),
         .testTarget(
             name: "PrometheusMetricsTests", dependencies: ["PrometheusMetrics", metrics], swiftSettings: strict),
         .testTarget(name: "WebServingTests", dependencies: ["WebServing"] + nio, swiftSettings: strict),

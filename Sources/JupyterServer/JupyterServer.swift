@@ -45,7 +45,7 @@ public struct JupyterServer: Sendable {
     public func run(
         host: String, port: Int, certificate: ServerCertificate? = nil, whenReady: @escaping @Sendable (Int) -> Void
     ) async throws {
-        let gateway = ObservedGateway(gateway: gateway)
+        let gateway = ObservedGateway(gateway: gateway, logger: logger)
         let builder = HTTPServerBuilder { responder in
             WebSocketUpgradeChannel(isSecure: certificate != nil, responder: responder) { await gateway.open($0) }
         }

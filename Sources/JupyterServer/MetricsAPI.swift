@@ -22,6 +22,8 @@ public struct MetricsAPI: Sendable {
         "husk_websocket_bytes_total": MetricDescription("Bytes in messages over WebSockets."),
         "husk_websocket_messages_total": MetricDescription("Messages over WebSockets."),
         "husk_websockets_open": MetricDescription("WebSockets that are open."),
+        "otlp_spans_dropped_total": MetricDescription("Spans that the collector did not take in time."),
+        "otlp_spans_exported_total": MetricDescription("Spans that the collector has taken."),
     ]
 
     /// Where metrics are kept.

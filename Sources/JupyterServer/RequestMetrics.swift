@@ -1,8 +1,14 @@
+import HTTPTypes
 import Metrics
 
 /// What becomes of requests, counted. Every label is one of few: none is a client's own word.
 enum RequestMetrics {
     private static let methods: Set<String> = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]
+
+    /// A request's method, if it is one of those that the API knows.
+    static func method(_ head: HTTPRequest) -> String {
+        methods.contains(head.method.rawValue) ? head.method.rawValue : "other"
+    }
 
     /// A request has been answered.
     ///
@@ -13,7 +19,7 @@ enum RequestMetrics {
         Counter(
             label: "husk_http_requests_total",
             dimensions: [
-                ("method", methods.contains(method) ? method : "other"), ("route", route),
+                ("method", method), ("route", route),
                 ("status", "\(min(max(status / 100, 1), 5))xx"),
             ]
         ).increment()

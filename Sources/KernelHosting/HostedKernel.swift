@@ -197,7 +197,7 @@ public actor HostedKernel {
 
     private func serve(_ server: KernelServer) throws {
         let ended = ObjectIdentifier(server)
-        server.cellObserver = CellWatch()
+        server.cellObserver = CellWatch(kernel: id)
         server.onEnd = { [weak self] death in self?.assumeIsolated { $0.noteEnd(of: ended, death) } }
         try server.serve()
     }

@@ -8,6 +8,7 @@ import KernelHosting
 import LinuxKit
 import Logging
 import Metrics
+import OTLPTracing
 import PrometheusMetrics
 import WebServing
 
@@ -45,6 +46,8 @@ struct ServerCommand: AsyncParsableCommand {
 
     @OptionGroup var certificate: CertificateOptions
 
+    @OptionGroup var tracing: TracingOptions
+
     @Flag(help: "Answer /metrics also without the token.")
     var publicMetrics = false
 
@@ -58,7 +61,7 @@ struct ServerCommand: AsyncParsableCommand {
             throw exit
         } catch {
             ServerCommand.say("husk serve: \(KernelPlanner.message(for: error))")
-            throw ExitCode(error is ServerCertificateError ? 2 : 1)
+            throw ExitCode(error is ServerCertificateError || error is OTLPError ? 2 : 1)
         }
     }
 
@@ -73,6 +76,7 @@ struct ServerCommand: AsyncParsableCommand {
         OpenFiles.allowAll()
         let metrics = PrometheusMetrics(describing: MetricsAPI.descriptions)
         MetricsSystem.bootstrap(metrics)
+        let exporter = try tracing.start(logger: logger)
         let planner = try KernelPlanner(arguments: sandbox, orphanSeconds: max(1, orphanTimeout))
         guard let folder = ProcessVariables.resolved(root) else {
             ServerCommand.say("husk serve: --root \(root): there is no such folder")
@@ -99,12 +103,15 @@ struct ServerCommand: AsyncParsableCommand {
             kernels: kernels, specs: KernelSpecs([.init(name: kernelName, spec: spec, files: files)]),
             contents: contents, rules: rules, metrics: MetricsAPI(metrics, isPublic: publicMetrics), logger: logger)
         let host = host.contains(":") ? "[\(host)]" : host
-        try await server.run(host: self.host, port: port, certificate: certificate) { port in
-            // As Jupyter users expect it: one line to copy.
-            let query = token.isEmpty ? "" : "?token=\(token)"
-            let scheme = certificate == nil ? "http" : "https"
-            ServerCommand.say("Husk serves \(folder) at\n    \(scheme)://\(host):\(port)/\(query)")
+        let serve = { @Sendable [address = self.host, port] in
+            try await server.run(host: address, port: port, certificate: certificate) { port in
+                // As Jupyter users expect it: one line to copy.
+                let query = token.isEmpty ? "" : "?token=\(token)"
+                let scheme = certificate == nil ? "http" : "https"
+                ServerCommand.say("Husk serves \(folder) at\n    \(scheme)://\(host):\(port)/\(query)")
+            }
         }
+        if let exporter { try await exporter.whileRunning(serve) } else { try await serve() }
         ServerCommand.say(
             "husk serve: stopped; kernels live on for \(orphanTimeout) s, or until a server takes them over")
     }
