@@ -28,6 +28,7 @@ let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: 
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
 let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let nio: [Target.Dependency] = [
@@ -57,6 +58,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.9.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
+        // Without traits: files are read here, and with whole Foundation there.
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
         .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.0"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
@@ -171,9 +174,9 @@ let package = Package(
         .executableTarget(
             name: "husk-server",
             dependencies: [
-                "AccessRules", "Command", "ContentsStore", "JupyterServer", "JupyterServerAPI", "KernelHosting",
-                "LinuxKit", "OTLPTracing", "PrometheusMetrics", "WebServing", argumentParser, logging, metrics,
-                tracing,
+                "AccessRules", "Command", "ContentsStore", "JupyterProtocol", "JupyterServer", "JupyterServerAPI",
+                "KernelHosting", "LinuxKit", "OTLPTracing", "PrometheusMetrics", "WebServing", argumentParser,
+                configuration, logging, metrics, tracing,
             ], swiftSettings: strict),
         .executableTarget(name: "husk-python", dependencies: ["PythonHost"], swiftSettings: strict),
 

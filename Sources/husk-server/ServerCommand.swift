@@ -6,14 +6,12 @@ import Glibc
 import JupyterServer
 import KernelHosting
 import LinuxKit
-import Logging
 import Metrics
 import OTLPTracing
 import PrometheusMetrics
 import WebServing
 
-/// The program behind `husk serve`.
-@main
+/// `husk serve`
 struct ServerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "husk serve",
@@ -21,6 +19,9 @@ struct ServerCommand: AsyncParsableCommand {
         discussion: """
             Options of `husk kernel` for the sandbox (--python, --mount, --env, --memory, …, --state) hold for every \
             kernel. Kernels outlive the server: the next one with the same --state takes them over.
+
+            Every option can also be a variable (HUSK_ORPHAN_TIMEOUT for --orphan-timeout; lists with commas), or a \
+            member of the JSON object in --config. The command line counts before variables, and these before the file.
             """)
 
     @Option(help: "The address to listen at. Beyond this machine only with a token.")
@@ -44,6 +45,11 @@ struct ServerCommand: AsyncParsableCommand {
     @Option(help: "Seconds that kernels live without a server.")
     var orphanTimeout: UInt64 = 3600
 
+    @Option(help: ArgumentHelp("Options in a file, a JSON object: {\"port\": 8888, …}.", valueName: "file"))
+    var config: String?
+
+    @OptionGroup var log: LogOptions
+
     @OptionGroup var certificate: CertificateOptions
 
     @OptionGroup var tracing: TracingOptions
@@ -66,9 +72,9 @@ struct ServerCommand: AsyncParsableCommand {
     }
 
     private func serve() async throws {
-        var logger = Logger(label: "husk", factory: { StreamLogHandler.standardError(label: $0) })
-        logger.logLevel = .warning
-        let token = token ?? ProcessVariables.value("HUSK_TOKEN") ?? Hexadecimal.random(digits: 48)
+        let log = log
+        let logger = log.logger()
+        let token = token ?? Hexadecimal.random(digits: 48)
         guard !token.isEmpty || ["127.0.0.1", "::1", "localhost"].contains(host) else {
             ServerCommand.say("husk serve: --host \(host) lets other machines in; that needs a token")
             throw ExitCode(2)
@@ -92,7 +98,7 @@ struct ServerCommand: AsyncParsableCommand {
                 environment: origin.environment)
         }
         for (id, reason) in try await kernels.adopt() {
-            ServerCommand.say("husk serve: the kernel \(id) is gone: \(reason)")
+            log.say("husk serve: the kernel \(id) is gone: \(reason)")
         }
         let (spec, files) = try planner.specification()
         var rules = AccessRules(token: token, cookieSecret: Hexadecimal.random(digits: 64))
@@ -108,15 +114,15 @@ struct ServerCommand: AsyncParsableCommand {
                 // As Jupyter users expect it: one line to copy.
                 let query = token.isEmpty ? "" : "?token=\(token)"
                 let scheme = certificate == nil ? "http" : "https"
-                ServerCommand.say("Husk serves \(folder) at\n    \(scheme)://\(host):\(port)/\(query)")
+                log.say("Husk serves \(folder) at\n    \(scheme)://\(host):\(port)/\(query)")
             }
         }
         if let exporter { try await exporter.whileRunning(serve) } else { try await serve() }
-        ServerCommand.say(
+        log.say(
             "husk serve: stopped; kernels live on for \(orphanTimeout) s, or until a server takes them over")
     }
 
-    private static func say(_ text: String) {
+    static func say(_ text: String) {
         let bytes = Array("\(text)\n".utf8)
         _ = write(2, bytes, bytes.count)
     }
