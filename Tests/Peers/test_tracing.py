@@ -149,6 +149,12 @@ def test_cells_over_a_websocket(collector: Collector, serve: Serve) -> None:
     for cell in collector.named("cell"):
         assert (cell["traceId"], cell["parentSpanId"]) == (TRACE, opening["spanId"])
         assert attributes(cell)["husk.cell.status"] == "ok"
+    own = {"traceparent": f"00-{TRACE[::-1]}-{SPAN[::-1]}-01"}
+    request = channels.send("execute_request", {"code": "3", "silent": False}, metadata=own)
+    wait_until(lambda: len(collector.named("cell")) == 3, 20, "the cell's span")
+    cell = collector.named("cell")[-1]
+    assert (cell["traceId"], cell["parentSpanId"]) == (TRACE[::-1], SPAN[::-1])
+    assert attributes(cell)["jupyter.message.id"] == request
     channels.close()
 
 

@@ -173,6 +173,7 @@ class Channels:
         channel: str = "shell",
         parent: Mapping[str, object] | None = None,
         buffers: list[bytes] | None = None,
+        metadata: Mapping[str, object] | None = None,
     ) -> str:
         """Sends a request. Returns its id."""
         header = {
@@ -182,7 +183,7 @@ class Channels:
             "username": "",
             "version": "5.4",
         }
-        parts = [header, dict(parent or {}), {}, dict(content)]
+        parts = [header, dict(parent or {}), dict(metadata or {}), dict(content)]
         if self.framing == V1:
             frames = [channel.encode(), *(json.dumps(part).encode() for part in parts)]
             frames += buffers or []
