@@ -15,7 +15,7 @@ public struct MetricsAPI: Sendable {
         "husk_kernel_deaths_total": MetricDescription("Kernels that have ended though no client wanted it."),
         "husk_kernel_ends_total": MetricDescription("Kernels that clients have ended."),
         "husk_kernel_restarts_total": MetricDescription("Restarts of kernels."),
-        "husk_kernel_start_seconds": MetricDescription("How long starts of kernels took."),
+        "husk_kernel_start_seconds": MetricDescription("How long it took to put interpreters into their sandboxes."),
         "husk_kernel_starts_total": MetricDescription(
             "Kernels that were started or taken over from an earlier server, and those that were not."),
         "husk_kernels": MetricDescription("Kernels that there are."),

@@ -7,7 +7,7 @@ public struct OTLPExporter: Sendable {
     /// How long spans wait for others.
     private static let interval: Duration = .seconds(1)
     /// How long a collector may take for a request.
-    private static let patience: Duration = .seconds(10)
+    private static let patience: Duration = .seconds(5)
     /// How long all that is left may take at the end.
     private static let farewell: Duration = .seconds(5)
     /// How often the same spans are sent to a collector that is away.
