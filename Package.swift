@@ -19,19 +19,26 @@ let withoutSwift: [LinkerSetting] = [
 let gnu: [CSetting] = [.define("_GNU_SOURCE")]
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let collections = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
+let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: "hummingbird")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
+let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
+let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let nio: [Target.Dependency] = [
     .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
     .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOWebSocket", package: "swift-nio"),
     .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
     .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
 ]
+let ssl = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let tracing = Target.Dependency.product(name: "Tracing", package: "swift-distributed-tracing")
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 
 let package = Package(
@@ -49,12 +56,18 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.9.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
+        // Without traits: files are read here, and with whole Foundation there.
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.0"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
         // Without traits: no configuration of its own, and no whole Foundation.
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: []),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
@@ -122,7 +135,7 @@ let package = Package(
             name: "KernelHosting",
             dependencies: [
                 "JupyterProtocol", "KeeperWire", "KernelRuntime", "LinuxKit", "NotebookFormat", "SQLiteDatabase",
-                collections, logging,
+                collections, logging, metrics, tracing,
             ], swiftSettings: strict),
         .target(
             name: "TerminalHosting", dependencies: ["KeeperWire", "KernelRuntime", "LinuxKit", "WebSocketTerminal"],
@@ -130,15 +143,21 @@ let package = Package(
         .target(name: "Replay", dependencies: ["JupyterProtocol", "NotebookFormat"], swiftSettings: strict),
         // What knows of HTTP and nothing of kernels.
         .target(
-            name: "WebServing", dependencies: [collections, hummingbirdCore, httpTypes, lifecycle, logging] + nio,
+            name: "WebServing",
+            dependencies: [collections, hummingbirdCore, httpTypes, lifecycle, logging, metrics, ssl] + nio,
             swiftSettings: strict),
+        .target(
+            name: "OTLPTracing",
+            dependencies: ["JupyterProtocol", asyncHTTPClient, logging, metrics, tracing] + nio,
+            swiftSettings: strict),
+        .target(name: "PrometheusMetrics", dependencies: [coreMetrics], swiftSettings: strict),
         .target(
             name: "JupyterServer",
             dependencies: [
                 "AccessRules", "ContentsStore", "JupyterProtocol", "JupyterServerAPI", "KernelHosting",
-                "KernelRuntime", "KernelWebSocket", "SessionRegister", "TerminalHosting", "WebServing",
-                "WebSocketTerminal", hummingbird, hummingbirdCore, httpTypes, lifecycle,
-                logging,
+                "KernelRuntime", "KernelWebSocket", "PrometheusMetrics", "SessionRegister", "TerminalHosting",
+                "WebServing", "WebSocketTerminal", hummingbird, hummingbirdCore, hummingbirdTLS, httpTypes, lifecycle,
+                logging, metrics, tracing,
             ] + nio, swiftSettings: strict),
         .target(
             name: "Command",
@@ -159,8 +178,9 @@ let package = Package(
         .executableTarget(
             name: "husk-server",
             dependencies: [
-                "AccessRules", "Command", "ContentsStore", "JupyterServer", "KernelHosting", "LinuxKit",
-                "TerminalHosting", argumentParser, logging,
+                "AccessRules", "Command", "ContentsStore", "JupyterProtocol", "JupyterServer", "JupyterServerAPI",
+                "KernelHosting", "LinuxKit", "OTLPTracing", "PrometheusMetrics", "TerminalHosting", "WebServing",
+                argumentParser, configuration, logging, metrics, tracing,
             ], swiftSettings: strict),
         .executableTarget(name: "husk-python", dependencies: ["PythonHost"], swiftSettings: strict),
 
@@ -199,6 +219,11 @@ let package = Package(
             name: "JupyterServerTests", dependencies: ["JupyterServer", "JupyterServerAPI"], swiftSettings: strict),
         .testTarget(
             name: "KernelHostingTests", dependencies: ["JupyterProtocol", "KernelHosting"], swiftSettings: strict),
+        .testTarget(
+            name: "OTLPTracingTests", dependencies: ["JupyterProtocol", "OTLPTracing", tracing],
+            swiftSettings: strict),
+        .testTarget(
+            name: "PrometheusMetricsTests", dependencies: ["PrometheusMetrics", metrics], swiftSettings: strict),
         .testTarget(name: "WebServingTests", dependencies: ["WebServing"] + nio, swiftSettings: strict),
         .testTarget(name: "KeeperTests", dependencies: ["Keeper"], swiftSettings: strict),
         .testTarget(

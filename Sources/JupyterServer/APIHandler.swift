@@ -13,6 +13,7 @@ struct APIHandler: Sendable {
     let events: EventsAPI
     let executions: ExecutionAPI
     let terminals: TerminalAPI
+    let metrics: MetricsAPI?
     let started: Int64
 
     /// Answers a request that has passed. Refusals are answers too.
@@ -60,6 +61,8 @@ struct APIHandler: Sendable {
         case .checkpoints(let path): try await contents.checkpoints(of: path, request)
         case .checkpoint(let path, let id): try await contents.checkpoint(id, of: path, request)
         case .trust(let path): try await contents.trust(path)
+        case .metrics:
+            if let metrics { await metrics.answer(kernels.kernels) } else { throw APIError(404) }
         case .file(let path): try await contents.file(path)
         }
     }

@@ -30,6 +30,7 @@ enum Endpoint: Hashable {
     case trust(String)
     case file(String)
     case health
+    case metrics
 
     /// Reads a path, without its query and behind the server's base; nil for one that names nothing.
     init?(path: some StringProtocol) {
@@ -48,6 +49,7 @@ enum Endpoint: Hashable {
         case ("files", 2...): self = .file(words.dropFirst().joined(separator: "/"))
         case ("health", 2) where words[1] == "live" || words[1] == "ready": self = .health
         case ("terminals", 3) where words[1] == "websocket": self = .terminalSocket(words[2])
+        case ("metrics", 1): self = .metrics
         case ("tree", _), ("lab", _): self = .home
         default: return nil
         }
@@ -108,7 +110,7 @@ enum Endpoint: Hashable {
     var methods: Set<String> {
         switch self {
         case .home, .version, .status, .identity, .kernelSpecs, .kernelSpec, .kernelSpecFile, .kernelChannels,
-            .kernelEvents, .terminalSocket, .file, .health:
+            .kernelEvents, .terminalSocket, .file, .health, .metrics:
             ["GET", "HEAD"]
         case .kernels, .sessions, .terminals, .execute: ["GET", "HEAD", "POST"]
         case .kernel, .execution, .terminal: ["GET", "HEAD", "DELETE"]

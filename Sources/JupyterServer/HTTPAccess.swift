@@ -7,6 +7,7 @@ extension AccessRequest {
     init(_ head: HTTPRequest, target: Target, query: [String: String], isPublic: Bool = false) {
         self.init(method: head.method.rawValue, target: target, uri: head.path ?? "/")
         self.isPublic = isPublic
+        isSecure = head.scheme == "https"
         host = head.authority
         origin = head.headerFields[.origin] ?? HTTPField.Name("Sec-WebSocket-Origin").flatMap { head.headerFields[$0] }
         referer = head.headerFields[.referer]

@@ -28,7 +28,7 @@ struct HTTPGateway: HTTPResponder {
             default: .api
             }
         let decision = rules.decide(
-            AccessRequest(request.head, target: target, query: query, isPublic: endpoint?.isPublic ?? false),
+            AccessRequest(request.head, target: target, query: query, isPublic: isPublic(endpoint)),
             now: Int64(time(nil)))
         var request = request
         var answer: Answer
@@ -53,6 +53,10 @@ struct HTTPGateway: HTTPResponder {
             }
         }
         return HTTPGateway.response(answer, to: request, headers: decision.headers)
+    }
+
+    private func isPublic(_ endpoint: Endpoint?) -> Bool {
+        endpoint == .metrics ? handler.metrics?.isPublic ?? false : endpoint?.isPublic ?? false
     }
 
     /// What becomes of a request to open a WebSocket.

@@ -3,12 +3,13 @@ public import ContentsStore
 import Glibc
 import Hummingbird
 import HummingbirdCore
+import HummingbirdTLS
 public import JupyterServerAPI
 public import KernelHosting
 public import Logging
 import ServiceLifecycle
 public import TerminalHosting
-import WebServing
+public import WebServing
 
 /// A server of the Jupyter Server API: kernels and their channels, sessions, contents.
 public struct JupyterServer: Sendable {
@@ -21,10 +22,10 @@ public struct JupyterServer: Sendable {
     ///   - rules: who may use it.
     ///   - contents: the files that it serves.
     ///   - place: where its URLs begin.
+    ///   - metrics: what `/metrics` answers; nil for nothing.
     public init(
         kernels: HostedKernels, terminals: HostedTerminals, specs: KernelSpecs, contents: ContentsStore,
-        rules: AccessRules,
-        place: APIPlace = APIPlace(), logger: Logger
+        rules: AccessRules, place: APIPlace = APIPlace(), metrics: MetricsAPI? = nil, logger: Logger
     ) {
         let kernelAPI = KernelAPI(kernels: kernels, specs: specs, place: place)
         gateway = HTTPGateway(
@@ -33,21 +34,26 @@ public struct JupyterServer: Sendable {
                 kernels: kernelAPI, sessions: SessionAPI(kernelAPI, place: place),
                 contents: ContentsAPI(store: contents, place: place), events: EventsAPI(kernels: kernelAPI),
                 executions: ExecutionAPI(kernels: kernelAPI, place: place),
-                terminals: TerminalAPI(terminals: terminals, kernels: kernelAPI),
+                terminals: TerminalAPI(terminals: terminals, kernels: kernelAPI), metrics: metrics,
                 started: Int64(time(nil)) * 1_000_000))
         self.logger = logger
     }
 
     /// Serves until SIGTERM or SIGINT; requests that have begun are finished.
     ///
-    /// - Parameter whenReady: called with the port once clients can connect.
-    public func run(host: String, port: Int, whenReady: @escaping @Sendable (Int) -> Void) async throws {
-        let gateway = gateway
+    /// - Parameters:
+    ///   - certificate: what it shows to clients over TLS; nil without TLS.
+    ///   - whenReady: called with the port once clients can connect.
+    public func run(
+        host: String, port: Int, certificate: ServerCertificate? = nil, whenReady: @escaping @Sendable (Int) -> Void
+    ) async throws {
+        let gateway = ObservedGateway(gateway: gateway, logger: logger)
+        let builder = HTTPServerBuilder { responder in
+            WebSocketUpgradeChannel(isSecure: certificate != nil, responder: responder) { await gateway.open($0) }
+        }
         let application = Application(
             responder: gateway,
-            server: HTTPServerBuilder { responder in
-                WebSocketUpgradeChannel(responder: responder) { await gateway.open($0) }
-            },
+            server: try certificate.map { try .tls(builder, tlsConfiguration: $0.configuration) } ?? builder,
             configuration: .init(address: .hostname(host, port: port)),
             onServerRunning: { channel in whenReady(channel.localAddress?.port ?? port) }, logger: logger)
         try await application.runService()

@@ -1,6 +1,7 @@
 import JupyterProtocol
 import JupyterServerAPI
 import KernelHosting
+import Tracing
 
 /// `/api/kernelspecs` and `/api/kernels`.
 struct KernelAPI: Sendable {
@@ -49,7 +50,11 @@ struct KernelAPI: Sendable {
         guard specs.spec(name) != nil else { throw APIError.kernelNotAvailable(name) }
         let origin = KernelOrigin(spec: name, path: path, environment: environment)
         do {
-            return try await kernels.start(id ?? JupyterID.random(), from: origin)
+            return try await withSpan("kernel start") { span in
+                let id = id ?? JupyterID.random()
+                span.attributes["husk.kernel.id"] = id
+                return try await kernels.start(id, from: origin)
+            }
         } catch let error as HostingError {
             throw APIError(409, "\(error)")
         } catch {
@@ -78,7 +83,12 @@ struct KernelAPI: Sendable {
             await kernel.interrupt()
             return .done
         case .restart:
-            do { try await kernel.restart() } catch {
+            do {
+                try await withSpan("kernel restart") { span in
+                    span.attributes["husk.kernel.id"] = id
+                    try await kernel.restart()
+                }
+            } catch {
                 // It may have been ended meanwhile.
                 _ = try await self.kernel(id)
                 throw APIError(500, APIError.restartFailed.message, reason: "\(error)")

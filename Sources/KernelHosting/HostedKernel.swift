@@ -4,6 +4,7 @@ import KeeperWire
 import KernelRuntime
 import LinuxKit
 import Logging
+import Metrics
 
 /// One kernel of a server, on a thread of its own: its interpreter, the next one after a restart, and its clients.
 public actor HostedKernel {
@@ -141,6 +142,7 @@ public actor HostedKernel {
         record.base = base
         server = new
         if let old { deaths[ObjectIdentifier(old)] = nil }
+        HostingMetrics.restarts.increment()
         begin(new)
         for (client, present) in clients {
             let front = ClientFront(
@@ -213,6 +215,7 @@ public actor HostedKernel {
 
     private func serve(_ server: KernelServer, through front: KernelSockets? = nil) throws {
         let ended = ObjectIdentifier(server)
+        server.cellObserver = CellWatch(kernel: id)
         server.onEnd = { [weak self] death in self?.assumeIsolated { $0.noteEnd(of: ended, death) } }
         try server.serve(front)
     }
@@ -222,6 +225,7 @@ public actor HostedKernel {
         for continuation in ends.removeValue(forKey: ended) ?? [] { continuation.resume() }
         lastActivity = WallClock.microseconds
         guard let server, ended == ObjectIdentifier(server) else { return }
+        if !isEnding, !isRestarting { HostingMetrics.died(reason) }
         executions.fail("The kernel has ended: \(reason)", reason: "kernel_died")
     }
 

@@ -3,6 +3,7 @@ public import KeeperWire
 public import KernelRuntime
 import LinuxKit
 public import Logging
+import Metrics
 
 /// The kernels of a server, and the register of them that outlives it.
 public actor HostedKernels {
@@ -39,6 +40,7 @@ public actor HostedKernels {
         guard flock(lock.number, LOCK_EX | LOCK_NB) == 0 else { throw HostingError.inUse(state) }
         let path = "\(state)/\(HostedKernels.file)"
         register = try KernelRegister(path: path)
+        HostingMetrics.prepare()
         place = HostedKernel.Place(
             state: state, keeper: keeper, ledger: ledger, register: path, limits: limits, logger: logger,
             plan: plan)
@@ -53,7 +55,9 @@ public actor HostedKernels {
                 try await kernel.adopt()
                 kernels[record.id] = kernel
                 order.append(record.id)
+                HostingMetrics.began(.adopted)
             } catch {
+                HostingMetrics.began(.lost)
                 lost.append((record.id, "\(error)"))
                 try register.forget(record.id)
                 unlink(place.connection(of: record.id))
@@ -81,11 +85,15 @@ public actor HostedKernels {
         let kernel = try make(record)
         kernels[id] = kernel
         order.append(id)
+        let began = ContinuousClock.now
         do {
             try await kernel.start()
             guard kernels[id] === kernel else { throw HostingError.ended(id) }
             try register.keep(record)
+            HostingMetrics.began(.started)
+            HostingMetrics.started(in: began.duration(to: .now))
         } catch {
+            HostingMetrics.began(.failed)
             if kernels[id] === kernel { forget(id) }
             // It may run, and nobody would know of it.
             await kernel.end()
@@ -101,6 +109,7 @@ public actor HostedKernels {
         ending.insert(id)
         try? register.forget(id)
         await kernel.end()
+        HostingMetrics.ends.increment()
         ending.remove(id)
         return true
     }

@@ -1,7 +1,7 @@
 /// How a hosted kernel is.
 public struct KernelState: Hashable, Sendable {
     /// What it is doing.
-    public enum Activity: String, Hashable, Sendable { case starting, idle, busy, restarting, dead }
+    public enum Activity: String, Hashable, CaseIterable, Sendable { case starting, idle, busy, restarting, dead }
 
     /// What it is doing.
     public let activity: Activity

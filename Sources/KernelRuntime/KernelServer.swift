@@ -43,6 +43,9 @@ public final class KernelServer {
         return String(last.hasPrefix(prefix) ? last.dropFirst(prefix.count) : last)
     }
 
+    /// Who watches how cells fare.
+    public var cellObserver: (any CellObserver)?
+
     private var leftBeforeHello: [UInt8] = []
     private let place: Place
     private let isDurable: Bool
@@ -282,6 +285,7 @@ public final class KernelServer {
                 let facts = accounts.end(request)
             {
                 try record(.usage, request: request, facts.encoded())
+                cellObserver?.used(request, facts)
             }
             try record(frame.kind == .message ? frame : accounts.allowed(frame))
             if case .message(let request, let message)? = output {
@@ -299,7 +303,11 @@ public final class KernelServer {
     }
 
     private func handle(_ input: SessionMachine.Input) throws {
-        for output in machine.handle(input) { try perform(output) }
+        observe(input)
+        for output in machine.handle(input) {
+            observe(output)
+            try perform(output)
+        }
     }
 
     private func perform(_ output: SessionMachine.Output) throws {

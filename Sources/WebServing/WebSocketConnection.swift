@@ -1,4 +1,5 @@
 import Logging
+import Metrics
 import NIOCore
 import NIOWebSocket
 import ServiceLifecycle
@@ -17,6 +18,8 @@ struct WebSocketConnection: Sendable {
 
     /// Serves the client until either side has closed, or the server stops.
     func run() async {
+        WebSocketMetrics.open.increment()
+        defer { WebSocketMetrics.open.decrement() }
         do {
             try await channel.executeThenClose { inbound, outbound in
                 let writer = WebSocketWriter(outbound: outbound)
@@ -76,7 +79,9 @@ struct WebSocketConnection: Sendable {
         do {
             for try await frame in inbound {
                 switch try WebSocketFrames.action(for: frame) {
-                case .deliver(let message): await queue.put(message)
+                case .deliver(let message):
+                    if case .pong = message {} else { WebSocketMetrics.received.count(frame.data.readableBytes) }
+                    await queue.put(message)
                 case .pong(let bytes): try await writer.pong(bytes)
                 case .close(let code): return WebSocketClose(code: code)
                 }

@@ -34,9 +34,15 @@ public struct WebSocketUpgradeChannel: ServerChildChannel, HTTPChannelHandler {
     /// See the protocol that requires it.
     public let responder: HTTPChannelHandler.Responder
     private let decide: Decision
+    private let isSecure: Bool
 
     /// Makes connections that answer requests by `responder` and open the WebSockets that `decide` opens.
-    public init(responder: @escaping HTTPChannelHandler.Responder, decide: @escaping Decision) {
+    ///
+    /// - Parameter isSecure: whether they are within TLS.
+    public init(
+        isSecure: Bool = false, responder: @escaping HTTPChannelHandler.Responder, decide: @escaping Decision
+    ) {
+        self.isSecure = isSecure
         self.responder = responder
         self.decide = decide
     }
@@ -48,7 +54,7 @@ public struct WebSocketUpgradeChannel: ServerChildChannel, HTTPChannelHandler {
             let upgrader = upgrader(behind: gate)
             let configuration = NIOTypedHTTPServerUpgradeConfiguration<Negotiated>(upgraders: [upgrader]) { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    .http(try WebSocketUpgradeChannel.serveHTTP(on: channel, behind: gate.value, logger: logger))
+                    .http(try serveHTTP(on: channel, behind: gate.value, logger: logger))
                 }
             }
             var pipeline = NIOUpgradableHTTPServerPipelineConfiguration(upgradeConfiguration: configuration)
@@ -92,19 +98,19 @@ public struct WebSocketUpgradeChannel: ServerChildChannel, HTTPChannelHandler {
         }
     }
 
-    private static func serveHTTP(
+    private func serveHTTP(
         on channel: any Channel, behind gate: UpgradeGate, logger: Logger
     ) throws -> NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart> {
         let pipeline = channel.pipeline.syncOperations
-        let codec = HTTP1ToHTTPServerCodec(secure: false)
+        let codec = HTTP1ToHTTPServerCodec(secure: isSecure)
         try pipeline.addHandler(codec)
-        try pipeline.addHandler(HTTPConnectionStateHandler(idleTimeout: idle, logger: logger))
+        try pipeline.addHandler(HTTPConnectionStateHandler(idleTimeout: WebSocketUpgradeChannel.idle, logger: logger))
         let parts = try NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>(
             wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true))
         if let head = gate.head {
             let behind = try pipeline.context(handler: codec)
             behind.fireChannelRead(
-                NIOAny(HTTPRequestPart.head(try HTTPRequest(head, secure: false, splitCookie: false))))
+                NIOAny(HTTPRequestPart.head(try HTTPRequest(head, secure: isSecure, splitCookie: false))))
             if gate.isWhole { behind.fireChannelRead(NIOAny(HTTPRequestPart.end(nil))) }
             behind.fireChannelReadComplete()
         }
@@ -119,7 +125,7 @@ public struct WebSocketUpgradeChannel: ServerChildChannel, HTTPChannelHandler {
             maxFrameSize: WebSocketConnection.maximumMessage, enableAutomaticErrorHandling: false,
             shouldUpgrade: { channel, head in
                 channel.eventLoop.makeFutureWithTask { () async -> HTTPHeaders? in
-                    guard let request = try? HTTPRequest(head, secure: false, splitCookie: false),
+                    guard let request = try? HTTPRequest(head, secure: isSecure, splitCookie: false),
                         case .open(let subprotocol, let headers, let handler) = await decide(request)
                     else { return nil }
                     chosen.handler = handler

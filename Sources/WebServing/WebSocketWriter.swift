@@ -6,10 +6,16 @@ public struct WebSocketWriter: Sendable {
     let outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>
 
     /// Sends a text message, which must be UTF-8.
-    public func send(text bytes: [UInt8]) async throws { try await send(.text, bytes) }
+    public func send(text bytes: [UInt8]) async throws {
+        try await send(.text, bytes)
+        WebSocketMetrics.sent.count(bytes.count)
+    }
 
     /// Sends a binary message.
-    public func send(binary bytes: [UInt8]) async throws { try await send(.binary, bytes) }
+    public func send(binary bytes: [UInt8]) async throws {
+        try await send(.binary, bytes)
+        WebSocketMetrics.sent.count(bytes.count)
+    }
 
     /// Sends a ping with at most 125 bytes.
     public func ping(_ bytes: [UInt8]) async throws { try await send(.ping, bytes) }

@@ -6,11 +6,13 @@ import Glibc
 import JupyterServer
 import KernelHosting
 import LinuxKit
-import Logging
+import Metrics
+import OTLPTracing
+import PrometheusMetrics
 import TerminalHosting
+import WebServing
 
-/// The program behind `husk serve`.
-@main
+/// `husk serve`
 struct ServerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "husk serve",
@@ -18,6 +20,9 @@ struct ServerCommand: AsyncParsableCommand {
         discussion: """
             Options of `husk kernel` for the sandbox (--python, --mount, --env, --memory, …, --state) hold for every \
             kernel. Kernels outlive the server: the next one with the same --state takes them over.
+
+            Every option can also be a variable (HUSK_ORPHAN_TIMEOUT for --orphan-timeout; lists with commas), or a \
+            member of the JSON object in --config. The command line counts before variables, and these before the file.
             """)
 
     @Option(help: "The address to listen at. Beyond this machine only with a token.")
@@ -41,6 +46,18 @@ struct ServerCommand: AsyncParsableCommand {
     @Option(help: "Seconds that kernels live without a server.")
     var orphanTimeout: UInt64 = 3600
 
+    @Option(help: ArgumentHelp("Options in a file, a JSON object: {\"port\": 8888, …}.", valueName: "file"))
+    var config: String?
+
+    @OptionGroup var log: LogOptions
+
+    @OptionGroup var certificate: CertificateOptions
+
+    @OptionGroup var tracing: TracingOptions
+
+    @Flag(help: "Answer /metrics also without the token.")
+    var publicMetrics = false
+
     @Argument(parsing: .allUnrecognized, help: .hidden)
     var sandbox: [String] = []
 
@@ -51,19 +68,22 @@ struct ServerCommand: AsyncParsableCommand {
             throw exit
         } catch {
             ServerCommand.say("husk serve: \(KernelPlanner.message(for: error))")
-            throw ExitCode(1)
+            throw ExitCode(error is ServerCertificateError || error is OTLPError ? 2 : 1)
         }
     }
 
     private func serve() async throws {
-        var logger = Logger(label: "husk", factory: { StreamLogHandler.standardError(label: $0) })
-        logger.logLevel = .warning
-        let token = token ?? ProcessVariables.value("HUSK_TOKEN") ?? Hexadecimal.random(digits: 48)
+        let log = log
+        let logger = log.logger()
+        let token = token ?? Hexadecimal.random(digits: 48)
         guard !token.isEmpty || ["127.0.0.1", "::1", "localhost"].contains(host) else {
             ServerCommand.say("husk serve: --host \(host) lets other machines in; that needs a token")
             throw ExitCode(2)
         }
         OpenFiles.allowAll()
+        let metrics = PrometheusMetrics(describing: MetricsAPI.descriptions)
+        MetricsSystem.bootstrap(metrics)
+        let exporter = try tracing.start(logger: logger)
         let planner = try KernelPlanner(arguments: sandbox, orphanSeconds: max(1, orphanTimeout))
         guard let folder = ProcessVariables.resolved(root) else {
             ServerCommand.say("husk serve: --root \(root): there is no such folder")
@@ -80,7 +100,7 @@ struct ServerCommand: AsyncParsableCommand {
                 environment: origin.environment)
         }
         for (id, reason) in try await kernels.adopt() {
-            ServerCommand.say("husk serve: the kernel \(id) is gone: \(reason)")
+            log.say("husk serve: the kernel \(id) is gone: \(reason)")
         }
         let terminals = HostedTerminals(
             TerminalPlace(state: planner.state, keeper: planner.keeper) { origin, name in
@@ -94,22 +114,27 @@ struct ServerCommand: AsyncParsableCommand {
         var rules = AccessRules(token: token, cookieSecret: Hexadecimal.random(digits: 64))
         rules.allowsRemoteHosts = !["127.0.0.1", "::1", "localhost"].contains(host)
         if let allowOrigin { rules.origins = allowOrigin == "*" ? .everybody : .one(allowOrigin) }
+        let certificate = try certificate.read()
         let server = JupyterServer(
             kernels: kernels, terminals: terminals,
-            specs: KernelSpecs([.init(name: kernelName, spec: spec, files: files)]),
-            contents: contents, rules: rules, logger: logger)
+            specs: KernelSpecs([.init(name: kernelName, spec: spec, files: files)]), contents: contents, rules: rules,
+            metrics: MetricsAPI(metrics, isPublic: publicMetrics), logger: logger)
         let host = host.contains(":") ? "[\(host)]" : host
-        try await server.run(host: self.host, port: port) { port in
-            // As Jupyter users expect it: one line to copy.
-            let query = token.isEmpty ? "" : "?token=\(token)"
-            ServerCommand.say("Husk serves \(folder) at\n    http://\(host):\(port)/\(query)")
+        let serve = { @Sendable [address = self.host, port] in
+            try await server.run(host: address, port: port, certificate: certificate) { port in
+                // As Jupyter users expect it: one line to copy.
+                let query = token.isEmpty ? "" : "?token=\(token)"
+                let scheme = certificate == nil ? "http" : "https"
+                log.say("Husk serves \(folder) at\n    \(scheme)://\(host):\(port)/\(query)")
+            }
         }
+        if let exporter { try await exporter.whileRunning(serve) } else { try await serve() }
         await kernels.leave()
-        ServerCommand.say(
+        log.say(
             "husk serve: stopped; kernels live on for \(orphanTimeout) s, or until a server takes them over")
     }
 
-    private static func say(_ text: String) {
+    static func say(_ text: String) {
         let bytes = Array("\(text)\n".utf8)
         _ = write(2, bytes, bytes.count)
     }

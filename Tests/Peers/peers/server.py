@@ -25,8 +25,16 @@ V1 = "v1.kernel.websocket.jupyter.org"
 class Server:
     """A running server; its state directory, folder and port stay when it is started again."""
 
-    def __init__(self, husk: Husk, folder: Path, *options: str, token: str | None = None) -> None:
+    def __init__(
+        self,
+        husk: Husk,
+        folder: Path,
+        *options: str | Path,
+        token: str | None = None,
+        certificate: Path | None = None,
+    ) -> None:
         self.husk = husk
+        self.certificate = certificate
         self.folder = folder
         self.root = folder / "root"
         self.root.mkdir(exist_ok=True)
@@ -56,7 +64,7 @@ class Server:
     def _answers(self) -> bool:
         assert self.process.poll() is None, self.log
         try:
-            return requests.get(f"{self.url}/api", timeout=5).ok
+            return requests.get(f"{self.url}/api", timeout=5, verify=self.verify).ok
         except requests.ConnectionError:
             return False
 
@@ -68,7 +76,12 @@ class Server:
     @property
     def url(self) -> str:
         """Where it is."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.certificate else 'http'}://127.0.0.1:{self.port}"
+
+    @property
+    def verify(self) -> str | bool:
+        """What its certificate is checked by."""
+        return str(self.certificate) if self.certificate else True
 
     def kill(self) -> None:
         """Ends it as a power cut would."""
@@ -94,6 +107,7 @@ class Server:
     def request(self, method: str, path: str, **settings: Any) -> requests.Response:  # noqa: ANN401
         """Asks with the token."""
         headers = {"Authorization": f"token {self.token}"} | settings.pop("headers", {})
+        settings.setdefault("verify", self.verify)
         return requests.request(method, self.url + path, headers=headers, timeout=60, **settings)
 
     def get(self, path: str, **settings: Any) -> requests.Response:  # noqa: ANN401
@@ -122,13 +136,15 @@ class Server:
         session: str | None = None,
         framing: str | None = None,
         since: int | None = None,
+        headers: dict[str, str] | None = None,
     ) -> Channels:
         """Opens the channels of a kernel."""
         session = session or uuid.uuid4().hex
         query = f"session_id={session}" + (f"&since={since}" if since is not None else "")
         connection = websocket.create_connection(
-            f"ws://127.0.0.1:{self.port}/api/kernels/{kernel}/channels?{query}",
-            header={"Authorization": f"token {self.token}"},
+            f"ws{self.url.removeprefix('http')}/api/kernels/{kernel}/channels?{query}",
+            header={"Authorization": f"token {self.token}"} | (headers or {}),
+            sslopt={"ca_certs": str(self.certificate)} if self.certificate else None,
             subprotocols=[framing] if framing else None,
             timeout=60,
         )
@@ -158,6 +174,7 @@ class Channels:
         channel: str = "shell",
         parent: Mapping[str, object] | None = None,
         buffers: list[bytes] | None = None,
+        metadata: Mapping[str, object] | None = None,
     ) -> str:
         """Sends a request. Returns its id."""
         header = {
@@ -167,7 +184,7 @@ class Channels:
             "username": "",
             "version": "5.4",
         }
-        parts = [header, dict(parent or {}), {}, dict(content)]
+        parts = [header, dict(parent or {}), dict(metadata or {}), dict(content)]
         if self.framing == V1:
             frames = [channel.encode(), *(json.dumps(part).encode() for part in parts)]
             frames += buffers or []

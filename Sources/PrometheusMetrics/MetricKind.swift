@@ -1,0 +1,4 @@
+/// The types of the text format.
+enum MetricKind: String, Hashable, Sendable {
+    case counter, gauge, histogram
+}

@@ -1,0 +1,163 @@
+"""The options of `husk serve` in a file and in the environment, and what it writes down."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from peers.husk import Husk, one_line
+from peers.processes import end_keeper
+from peers.server import Server, text
+from peers.waiting import wait_until
+
+pytestmark = [pytest.mark.husk, pytest.mark.timeout(120)]
+
+Serve = Callable[..., Server]
+
+
+@pytest.fixture
+def serve(husk: Husk, base: Path, tmp_path: Path) -> Iterator[Serve]:
+    """Starts a server."""
+    own = husk.with_state(base / "configured")
+    started: list[Server] = []
+
+    def start(*options: str | Path, **env: str) -> Server:
+        started.append(Server(own.with_env(**env), tmp_path, *options))
+        return started[-1]
+
+    yield start
+    for server in started:
+        assert server.stop() == 0, server.log
+    end_keeper(own.state)
+
+
+def write(folder: Path, **options: object) -> Path:
+    """A file with options; underscores stand for dashes."""
+    file = folder / "husk.json"
+    file.write_text(json.dumps({name.replace("_", "-"): v for name, v in options.items()}))
+    return file
+
+
+def specs(server: Server) -> str:
+    """The name of the default kernelspec, which is an option."""
+    name = server.get("/api/kernelspecs").json()["default"]
+    assert isinstance(name, str)
+    return name
+
+
+def test_the_command_line_the_environment_and_the_file(serve: Serve, tmp_path: Path) -> None:
+    """Each counts before the next."""
+    file = write(tmp_path, kernel_name="file", public_metrics=True)
+    server = serve("--config", file)
+    assert specs(server) == "file"
+    assert server.get("/metrics", headers={"Authorization": ""}).ok
+    assert server.stop() == 0
+    server = serve(HUSK_CONFIG=str(file), HUSK_KERNEL_NAME="variable", HUSK_PUBLIC_METRICS="false")
+    assert specs(server) == "variable"
+    assert server.get("/metrics", headers={"Authorization": ""}).status_code == 403
+    assert server.stop() == 0
+    server = serve(f"--config={file}", "--kernel-name=argument", HUSK_KERNEL_NAME="variable")
+    assert specs(server) == "argument"
+
+
+def test_the_sandbox(serve: Serve, tmp_path: Path) -> None:
+    """Its options hold for every kernel."""
+    for name in ("one", "two", "three"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "name").write_text(name)
+    file = write(
+        tmp_path,
+        mount=[f"{tmp_path}/one:/mnt/one:ro", f"{tmp_path}/two:/mnt/two:ro"],
+        env=["A=1, and 2", "B=3"],
+        open_files=77,
+        cpu_weight=50,
+    )
+    code = """
+import os, resource
+print(sorted(os.listdir('/mnt')), os.environ.get('A'), os.environ.get('B'),
+      resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+"""
+    server = serve("--config", file)
+    channels = server.channels(server.start_kernel())
+    assert text(channels.run(code)) == "['one', 'two'] 1, and 2 3 77\n"
+    channels.close()
+    assert server.stop() == 0
+    # A list of the command line takes the place of the file's.
+    server = serve(
+        *("--config", file, "--mount", f"{tmp_path}/three:/mnt/three"), HUSK_ENV="A=x,C=y"
+    )
+    channels = server.channels(server.start_kernel())
+    assert text(channels.run(code)) == "['three'] x None 77\n"
+    channels.close()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('{"prot": 1}', 'FILE: there is no option "prot"'),
+        ('{"config": "x"}', 'FILE: there is no option "config"'),
+        ('{"port": "8888"}', 'FILE: "port" must be an integer'),
+        ('{"port": 88.5}', 'FILE: "port" must be an integer'),
+        ('{"host": 1}', 'FILE: "host" must be a text'),
+        ('{"mount": "a:/b"}', 'FILE: "mount" must be a list of texts'),
+        ('{"mount": [1]}', 'FILE: "mount" must be a list of texts'),
+        ('{"public-metrics": "yes"}', 'FILE: "public-metrics" must be true or false'),
+        ("[]", "FILE must be one JSON object"),
+        ("{,}", "FILE must be one JSON object"),
+        (None, "--config FILE cannot be read: No such file"),
+    ],
+)
+def test_files_that_are_wrong(husk: Husk, tmp_path: Path, content: str | None, said: str) -> None:
+    """What is wrong is said in a line that names file and key."""
+    file = tmp_path / "husk.json"
+    if content is not None:
+        file.write_text(content)
+    done = husk.run("serve", "--config", file)
+    assert done.returncode == 2
+    assert said.replace("FILE", str(file)) in one_line(done.stderr)
+
+
+def test_variables_that_are_wrong(husk: Husk) -> None:
+    """They are named."""
+    done = husk.with_env(HUSK_PORT="many").run("serve")
+    assert done.returncode == 2
+    assert one_line(done.stderr) == "husk serve: HUSK_PORT must be an integer"
+
+
+def test_every_option_can_be_in_a_file(husk: Husk, tmp_path: Path) -> None:
+    """What the command line has, a file has."""
+    helps = [husk.run("serve", "--help").stdout, husk.run("doctor", "--help").stdout]
+    names = set(re.findall(r"^ +--([a-z-]+)", "\n".join(helps), re.MULTILINE))
+    assert {"port", "log-level", "certificate"} <= names
+    for name in names - {"config", "help", "json", "version"}:
+        # A list of a list is nothing that any option takes.
+        done = husk.run("serve", "--config", write(tmp_path, **{name: [[]]}))
+        assert f'"{name}" must be' in done.stderr
+
+
+def test_logs(serve: Serve) -> None:
+    """One line a request, in JSON when that is wanted; nothing of it by default."""
+    server = serve("--log-format=json", "--log-level=info")
+    assert server.get("/api/kernels").ok
+    assert server.get("/api/contents/secret%20name").status_code == 404
+
+    def requests() -> list[dict[str, str]]:
+        lines = [json.loads(line) for line in server.log.splitlines()]
+        assert all({"time", "level", "logger", "message"} <= set(line) for line in lines)
+        return [line["metadata"] for line in lines if line["message"] == "request"]
+
+    wait_until(lambda: any(r["status"] == "404" for r in requests()), 10, "the line")
+    (listing,) = (r for r in requests() if r["route"] == "/api/kernels")
+    assert listing["method"] == "GET"
+    assert listing["status"] == "200"
+    assert 0 < float(listing["seconds"]) < 10
+    assert "secret" not in server.log
+    assert server.stop() == 0
+    begin = len(server.log)
+    quiet = serve(HUSK_LOG_FORMAT="text")
+    assert quiet.get("/api/kernels").ok
+    assert "request" not in quiet.log[begin:]
