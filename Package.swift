@@ -88,6 +88,7 @@ let package = Package(
             name: "ContentsStore",
             dependencies: ["CLinux", "JupyterProtocol", "JupyterServerAPI", "LinuxKit", "NotebookFormat", crypto],
             swiftSettings: strict),
+        .target(name: "ConfigStore", dependencies: ["JupyterProtocol", "LinuxKit"], swiftSettings: strict),
         .target(name: "SessionRegister", dependencies: ["JupyterServerAPI"], swiftSettings: strict),
         .target(name: "KernelWebSocket", dependencies: ["JupyterProtocol"], swiftSettings: strict),
         .target(name: "WebSocketTerminal", dependencies: ["JupyterProtocol"], swiftSettings: strict),
@@ -132,7 +133,7 @@ let package = Package(
         .target(
             name: "JupyterServer",
             dependencies: [
-                "AccessRules", "ContentsStore", "JupyterProtocol", "JupyterServerAPI", "KernelHosting",
+                "AccessRules", "ConfigStore", "ContentsStore", "JupyterProtocol", "JupyterServerAPI", "KernelHosting",
                 "KernelWebSocket", "SessionRegister", "WebServing", hummingbird, hummingbirdCore, httpTypes, lifecycle,
                 logging,
             ] + nio, swiftSettings: strict),
@@ -187,12 +188,16 @@ let package = Package(
             dependencies: ["ContentsStore", "JupyterProtocol", "JupyterServerAPI", "LinuxKit"],
             swiftSettings: strict),
         .testTarget(
+            name: "ConfigStoreTests", dependencies: ["ConfigStore", "JupyterProtocol", "LinuxKit"],
+            swiftSettings: strict),
+        .testTarget(
             name: "SessionRegisterTests", dependencies: ["JupyterServerAPI", "SessionRegister"], swiftSettings: strict),
         .testTarget(name: "WebSocketTerminalTests", dependencies: ["WebSocketTerminal"], swiftSettings: strict),
         .testTarget(
             name: "KernelWebSocketTests", dependencies: ["JupyterProtocol", "KernelWebSocket"], swiftSettings: strict),
         .testTarget(
-            name: "JupyterServerTests", dependencies: ["JupyterServer", "JupyterServerAPI"], swiftSettings: strict),
+            name: "JupyterServerTests", dependencies: ["JupyterProtocol", "JupyterServer", "JupyterServerAPI"],
+            swiftSettings: strict),
         .testTarget(
             name: "KernelHostingTests", dependencies: ["JupyterProtocol", "KernelHosting"], swiftSettings: strict),
         .testTarget(name: "WebServingTests", dependencies: ["WebServing"] + nio, swiftSettings: strict),
