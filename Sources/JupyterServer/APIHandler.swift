@@ -12,6 +12,7 @@ struct APIHandler: Sendable {
     let contents: ContentsAPI
     let events: EventsAPI
     let executions: ExecutionAPI
+    let server: ServerAPI
     let started: Int64
 
     /// Answers a request that has passed. Refusals are answers too.
@@ -55,6 +56,7 @@ struct APIHandler: Sendable {
         case .checkpoint(let path, let id): try await contents.checkpoint(id, of: path, request)
         case .trust(let path): try await contents.trust(path)
         case .file(let path): try await contents.file(path)
+        case .server(let endpoint): try await server.answer(endpoint, request)
         }
     }
 

@@ -1,7 +1,6 @@
 import ContentsStore
 import JupyterProtocol
 import JupyterServerAPI
-import NIOPosix
 
 /// `/api/contents` and `/files`. The store waits for disks, so that each call is on a thread that may.
 struct ContentsAPI: Sendable {
@@ -11,7 +10,7 @@ struct ContentsAPI: Sendable {
     func handle(_ path: String, _ request: APIRequest) async throws -> Answer {
         let store = store
         let place = place
-        return try await ContentsAPI.waiting {
+        return try await BlockingCalls.run {
             switch request.method {
             case "POST":
                 let model = try store.post(path, body: request.body)
@@ -37,7 +36,7 @@ struct ContentsAPI: Sendable {
     func checkpoints(of path: String, _ request: APIRequest) async throws -> Answer {
         let store = store
         let place = place
-        return try await ContentsAPI.waiting {
+        return try await BlockingCalls.run {
             if request.method == "POST" {
                 let checkpoint = try store.createCheckpoint(of: path)
                 return .json(
@@ -49,7 +48,7 @@ struct ContentsAPI: Sendable {
 
     func checkpoint(_ id: String, of path: String, _ request: APIRequest) async throws -> Answer {
         let store = store
-        return try await ContentsAPI.waiting {
+        return try await BlockingCalls.run {
             if request.method == "POST" {
                 try store.restoreCheckpoint(id, of: path)
             } else {
@@ -61,7 +60,7 @@ struct ContentsAPI: Sendable {
 
     func trust(_ path: String) async throws -> Answer {
         let store = store
-        return try await ContentsAPI.waiting {
+        return try await BlockingCalls.run {
             try store.trust(path)
             return Answer(status: 201)
         }
@@ -69,14 +68,10 @@ struct ContentsAPI: Sendable {
 
     func file(_ path: String) async throws -> Answer {
         let store = store
-        return try await ContentsAPI.waiting {
+        return try await BlockingCalls.run {
             let (bytes, mediaType) = try store.file(path)
             return Answer(
                 status: 200, headers: [("Content-Type", mediaType ?? "application/octet-stream")], body: bytes)
         }
-    }
-
-    private static func waiting<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
-        try await NIOThreadPool.singleton.runIfActive(body)
     }
 }

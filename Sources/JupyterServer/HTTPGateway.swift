@@ -22,13 +22,16 @@ struct HTTPGateway: HTTPResponder {
         let endpoint = Endpoint(path: path)
         let target: AccessRequest.Target =
             switch endpoint {
-            case .home: .page
+            case .home, .server(.logOut): .page
             case .file: .file
             default: .api
             }
-        let decision = rules.decide(
-            AccessRequest(request.head, target: target, query: query, isPublic: endpoint?.isPublic ?? false),
-            now: Int64(time(nil)))
+        let access = AccessRequest(request.head, target: target, query: query, endpoint: endpoint)
+        var decision = rules.decide(access, now: Int64(time(nil)))
+        if endpoint == .server(.logOut) {
+            decision.headers.removeAll { $0.name == "Set-Cookie" }
+            decision.headers.append(rules.logOut(access))
+        }
         var request = request
         var answer: Answer
         switch decision.outcome {

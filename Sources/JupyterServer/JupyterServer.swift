@@ -1,4 +1,5 @@
 public import AccessRules
+import ConfigStore
 public import ContentsStore
 import Glibc
 import Hummingbird
@@ -19,10 +20,11 @@ public struct JupyterServer: Sendable {
     /// - Parameters:
     ///   - rules: who may use it.
     ///   - contents: the files that it serves.
+    ///   - settings: what an operator decides about it as a whole.
     ///   - place: where its URLs begin.
     public init(
         kernels: HostedKernels, specs: KernelSpecs, contents: ContentsStore, rules: AccessRules,
-        place: APIPlace = APIPlace(), logger: Logger
+        settings: ServerSettings, place: APIPlace = APIPlace(), logger: Logger
     ) {
         let kernelAPI = KernelAPI(kernels: kernels, specs: specs, place: place)
         gateway = HTTPGateway(
@@ -31,6 +33,10 @@ public struct JupyterServer: Sendable {
                 kernels: kernelAPI, sessions: SessionAPI(kernelAPI, place: place),
                 contents: ContentsAPI(store: contents, place: place), events: EventsAPI(kernels: kernelAPI),
                 executions: ExecutionAPI(kernels: kernelAPI, place: place),
+                server: ServerAPI(
+                    config: ConfigAPI(store: ConfigStore(folder: "\(settings.state)/serverconfig")),
+                    paths: PathAPI(contents: contents, kernels: kernelAPI, root: settings.root), kernels: kernelAPI,
+                    stop: { kill(getpid(), SIGTERM) }, logger: logger),
                 started: Int64(time(nil)) * 1_000_000))
         self.logger = logger
     }

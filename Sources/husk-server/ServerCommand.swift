@@ -86,7 +86,8 @@ struct ServerCommand: AsyncParsableCommand {
         if let allowOrigin { rules.origins = allowOrigin == "*" ? .everybody : .one(allowOrigin) }
         let server = JupyterServer(
             kernels: kernels, specs: KernelSpecs([.init(name: kernelName, spec: spec, files: files)]),
-            contents: contents, rules: rules, logger: logger)
+            contents: contents, rules: rules, settings: ServerSettings(state: planner.state, root: folder),
+            logger: logger)
         let host = host.contains(":") ? "[\(host)]" : host
         try await server.run(host: self.host, port: port) { port in
             // As Jupyter users expect it: one line to copy.
