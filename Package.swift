@@ -89,6 +89,7 @@ let package = Package(
             dependencies: ["CLinux", "JupyterProtocol", "JupyterServerAPI", "LinuxKit", "NotebookFormat", crypto],
             swiftSettings: strict),
         .target(name: "ConfigStore", dependencies: ["JupyterProtocol", "LinuxKit"], swiftSettings: strict),
+        .target(name: "ServerEvents", dependencies: ["JupyterProtocol", collections], swiftSettings: strict),
         .target(name: "SessionRegister", dependencies: ["JupyterServerAPI"], swiftSettings: strict),
         .target(name: "KernelWebSocket", dependencies: ["JupyterProtocol"], swiftSettings: strict),
         .target(name: "WebSocketTerminal", dependencies: ["JupyterProtocol"], swiftSettings: strict),
@@ -134,7 +135,8 @@ let package = Package(
             name: "JupyterServer",
             dependencies: [
                 "AccessRules", "ConfigStore", "ContentsStore", "JupyterProtocol", "JupyterServerAPI", "KernelHosting",
-                "KernelWebSocket", "SessionRegister", "WebServing", hummingbird, hummingbirdCore, httpTypes, lifecycle,
+                "KernelWebSocket", "ServerEvents", "SessionRegister", "WebServing", hummingbird, hummingbirdCore,
+                httpTypes, lifecycle,
                 logging,
             ] + nio, swiftSettings: strict),
         .target(
@@ -190,6 +192,8 @@ let package = Package(
         .testTarget(
             name: "ConfigStoreTests", dependencies: ["ConfigStore", "JupyterProtocol", "LinuxKit"],
             swiftSettings: strict),
+        .testTarget(
+            name: "ServerEventsTests", dependencies: ["JupyterProtocol", "ServerEvents"], swiftSettings: strict),
         .testTarget(
             name: "SessionRegisterTests", dependencies: ["JupyterServerAPI", "SessionRegister"], swiftSettings: strict),
         .testTarget(name: "WebSocketTerminalTests", dependencies: ["WebSocketTerminal"], swiftSettings: strict),

@@ -30,6 +30,12 @@ extension APIOperation {
             gives: "Resolved", refusals: [400]),
         .init(method: "POST", path: "/api/shutdown", summary: "Ends the kernels, and then the server."),
         .init(
+            method: "POST", path: "/api/events", summary: "Tells everybody who subscribes an event.", takes: "Event",
+            status: 204, refusals: [400]),
+        .init(
+            method: "GET", path: "/api/events/subscribe", summary: "The server's events: a WebSocket.", status: 101,
+            refusals: [400]),
+        .init(
             method: "POST", path: "/api/security/csp-report", summary: "Takes a browser's report into the log.",
             takes: "Any", refusals: [413]),
         .init(

@@ -5,6 +5,9 @@ enum APISchemas {
     static let all: [String: JSONValue] = [
         "Error": object(["message": text, "reason": maybe(text)], required: ["message"]),
         "Any": ["type": "object"],
+        "Event": object(
+            ["schema_id": text, "version": text, "timestamp": text, "data": ["type": "object"]],
+            required: ["schema_id", "version", "data"]),
         "Version": object(["version": text], required: ["version"]),
         "Status": object(
             ["started": time, "last_activity": time, "kernels": integer, "connections": integer],

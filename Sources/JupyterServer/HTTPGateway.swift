@@ -60,7 +60,9 @@ struct HTTPGateway: HTTPResponder {
     /// What becomes of a request to open a WebSocket.
     func open(_ head: HTTPRequest) async -> WebSocketAnswer {
         let (path, query) = HTTPGateway.parts(head.path ?? "/")
-        guard case .kernelChannels(let id)? = Endpoint(path: path),
+        let endpoint = Endpoint(path: path)
+        if endpoint == .server(.eventSubscription) { return openEvents(head, query: query) }
+        guard case .kernelChannels(let id)? = endpoint,
             case .allowed = rules.decide(
                 AccessRequest(head, target: .webSocket, query: query), now: Int64(time(nil))
             ).outcome,

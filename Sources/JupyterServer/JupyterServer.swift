@@ -7,12 +7,14 @@ import HummingbirdCore
 public import JupyterServerAPI
 public import KernelHosting
 public import Logging
+import ServerEvents
 import ServiceLifecycle
 import WebServing
 
 /// A server of the Jupyter Server API: kernels and their channels, sessions, contents.
 public struct JupyterServer: Sendable {
     private let gateway: HTTPGateway
+    private let work: ServerWork
     private let logger: Logger
 
     /// Puts a server together.
@@ -26,16 +28,20 @@ public struct JupyterServer: Sendable {
         kernels: HostedKernels, specs: KernelSpecs, contents: ContentsStore, rules: AccessRules,
         settings: ServerSettings, place: APIPlace = APIPlace(), logger: Logger
     ) {
-        let kernelAPI = KernelAPI(kernels: kernels, specs: specs, place: place)
+        let bus = EventBus()
+        let kernelAPI = KernelAPI(kernels: kernels, specs: specs, place: place, events: bus)
+        work = ServerWork(kernels: kernelAPI, logger: logger)
         gateway = HTTPGateway(
             rules: rules,
             handler: APIHandler(
                 kernels: kernelAPI, sessions: SessionAPI(kernelAPI, place: place),
-                contents: ContentsAPI(store: contents, place: place), events: EventsAPI(kernels: kernelAPI),
+                contents: ContentsAPI(store: contents, place: place, events: bus),
+                events: EventsAPI(kernels: kernelAPI),
                 executions: ExecutionAPI(kernels: kernelAPI, place: place),
                 server: ServerAPI(
                     config: ConfigAPI(store: ConfigStore(folder: "\(settings.state)/serverconfig")),
-                    paths: PathAPI(contents: contents, kernels: kernelAPI, root: settings.root), kernels: kernelAPI,
+                    paths: PathAPI(contents: contents, kernels: kernelAPI, root: settings.root),
+                    events: ServerEventsAPI(bus: bus), kernels: kernelAPI,
                     stop: { kill(getpid(), SIGTERM) }, logger: logger),
                 started: Int64(time(nil)) * 1_000_000))
         self.logger = logger
@@ -46,13 +52,14 @@ public struct JupyterServer: Sendable {
     /// - Parameter whenReady: called with the port once clients can connect.
     public func run(host: String, port: Int, whenReady: @escaping @Sendable (Int) -> Void) async throws {
         let gateway = gateway
-        let application = Application(
+        var application = Application(
             responder: gateway,
             server: HTTPServerBuilder { responder in
                 WebSocketUpgradeChannel(responder: responder) { await gateway.open($0) }
             },
             configuration: .init(address: .hostname(host, port: port)),
             onServerRunning: { channel in whenReady(channel.localAddress?.port ?? port) }, logger: logger)
+        application.addServices(work)
         try await application.runService()
     }
 }

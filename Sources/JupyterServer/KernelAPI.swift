@@ -1,12 +1,14 @@
 import JupyterProtocol
 import JupyterServerAPI
 import KernelHosting
+import ServerEvents
 
 /// `/api/kernelspecs` and `/api/kernels`.
 struct KernelAPI: Sendable {
     let kernels: HostedKernels
     let specs: KernelSpecs
     let place: APIPlace
+    let events: EventBus
 
     // MARK: Kernelspecs
 
@@ -46,14 +48,17 @@ struct KernelAPI: Sendable {
         name: String?, id: String?, path: String, environment: [String: String] = [:]
     ) async throws -> HostedKernel {
         let name = name ?? specs.defaultName
-        guard specs.spec(name) != nil else { throw APIError.kernelNotAvailable(name) }
-        let origin = KernelOrigin(spec: name, path: path, environment: environment)
-        do {
-            return try await kernels.start(id ?? JupyterID.random(), from: origin)
-        } catch let error as HostingError {
-            throw APIError(409, "\(error)")
-        } catch {
-            throw APIError.kernelNotStarted(name, why: "\(error)")
+        let id = id ?? JupyterID.random()
+        return try await telling(.start, of: id, name) {
+            guard specs.spec(name) != nil else { throw APIError.kernelNotAvailable(name) }
+            let origin = KernelOrigin(spec: name, path: path, environment: environment)
+            do {
+                return try await kernels.start(id, from: origin)
+            } catch let error as HostingError {
+                throw APIError(409, "\(error)")
+            } catch {
+                throw APIError.kernelNotStarted(name, why: "\(error)")
+            }
         }
     }
 
@@ -66,13 +71,22 @@ struct KernelAPI: Sendable {
         .json(await KernelAPI.model(try await kernel(id)).json)
     }
 
-    func delete(_ id: String) async throws(APIError) -> Answer {
-        guard await kernels.end(id) else { throw .noKernel(id) }
-        return .done
+    func delete(_ id: String) async throws -> Answer {
+        let name = try await kernel(id).origin.spec
+        return try await telling(.shutdown, of: id, name) {
+            guard await kernels.end(id) else { throw APIError.noKernel(id) }
+            return .done
+        }
     }
 
-    func act(_ action: KernelAction, on id: String) async throws(APIError) -> Answer {
+    func act(_ action: KernelAction, on id: String) async throws -> Answer {
         let kernel = try await kernel(id)
+        return try await telling(action == .interrupt ? .interrupt : .restart, of: id, kernel.origin.spec) {
+            try await act(action, on: kernel)
+        }
+    }
+
+    private func act(_ action: KernelAction, on kernel: HostedKernel) async throws -> Answer {
         switch action {
         case .interrupt:
             await kernel.interrupt()
@@ -80,7 +94,7 @@ struct KernelAPI: Sendable {
         case .restart:
             do { try await kernel.restart() } catch {
                 // It may have been ended meanwhile.
-                _ = try await self.kernel(id)
+                _ = try await self.kernel(kernel.id)
                 throw APIError(500, APIError.restartFailed.message, reason: "\(error)")
             }
             return .json(await KernelAPI.model(kernel).json)

@@ -7,6 +7,7 @@ import Logging
 struct ServerAPI: Sendable {
     let config: ConfigAPI
     let paths: PathAPI
+    let events: ServerEventsAPI
     let kernels: KernelAPI
     /// Ends the server as an operator would.
     let stop: @Sendable () -> Void
@@ -20,6 +21,8 @@ struct ServerAPI: Sendable {
         case .shutdown: await shutDown()
         case .securityReport: note(request)
         case .logOut: ServerAPI.loggedOut
+        case .events: try events.tell(request)
+        case .eventSubscription: throw APIError(400, "Can \"Upgrade\" only to \"WebSocket\".")
         }
     }
 

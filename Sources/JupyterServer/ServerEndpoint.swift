@@ -6,6 +6,8 @@ enum ServerEndpoint: Hashable {
     case shutdown
     case securityReport
     case logOut
+    case events
+    case eventSubscription
 
     /// Reads what follows `api/`; nil for what names nothing of this kind.
     init?(words: ArraySlice<String>) {
@@ -13,6 +15,8 @@ enum ServerEndpoint: Hashable {
         case ["spec.yaml"]: self = .specification
         case ["resolvePath"]: self = .resolvePath
         case ["shutdown"]: self = .shutdown
+        case ["events"]: self = .events
+        case ["events", "subscribe"]: self = .eventSubscription
         case ["security", "csp-report"]: self = .securityReport
         case let words where words.count == 2 && words[0] == "config": self = .config(words[1])
         default: return nil
@@ -22,9 +26,9 @@ enum ServerEndpoint: Hashable {
     /// The methods that it knows, beside OPTIONS.
     var methods: Set<String> {
         switch self {
-        case .specification, .resolvePath, .logOut: ["GET", "HEAD"]
+        case .specification, .resolvePath, .logOut, .eventSubscription: ["GET", "HEAD"]
         case .config: ["GET", "HEAD", "PUT", "PATCH"]
-        case .shutdown, .securityReport: ["POST"]
+        case .shutdown, .securityReport, .events: ["POST"]
         }
     }
 

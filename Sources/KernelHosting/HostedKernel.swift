@@ -15,6 +15,8 @@ public actor HostedKernel {
         let register: String
         let limits: KernelLimits
         let plan: @Sendable (KernelOrigin, _ kernel: String, _ sandbox: String) throws -> KernelOrder
+        /// Called with each death that was not asked for.
+        let onDeath: @Sendable (KernelDeath) -> Void
 
         /// Where a kernel remembers its cells.
         func history(of id: String) -> String { "\(state)/\(id).history.sqlite" }
@@ -205,6 +207,9 @@ public actor HostedKernel {
         lastActivity = HostedKernel.now()
         guard let server, ended == ObjectIdentifier(server) else { return }
         executions.fail("The kernel has ended: \(reason)", reason: "kernel_died")
+        if !isEnding, !isRestarting {
+            place.onDeath(KernelDeath(id: id, name: origin.spec, death: reason))
+        }
     }
 
     private var journal: KernelServer.Place { .init(state: place.state, kernel: record.kernelName) }

@@ -12,6 +12,9 @@ public actor HostedKernels {
     /// The register's file in a state directory.
     private static let file = "server.sqlite"
 
+    /// Deaths that nobody has asked for, for one reader. Without one the latest are kept.
+    public nonisolated let deaths: AsyncStream<KernelDeath>
+
     private let place: HostedKernel.Place
     private let register: KernelRegister
     private let lock: OwnedDescriptor
@@ -37,8 +40,11 @@ public actor HostedKernels {
         guard flock(lock.number, LOCK_EX | LOCK_NB) == 0 else { throw HostingError.inUse(state) }
         let path = "\(state)/\(HostedKernels.file)"
         register = try KernelRegister(path: path)
+        let (deaths, teller) = AsyncStream.makeStream(of: KernelDeath.self, bufferingPolicy: .bufferingNewest(256))
+        self.deaths = deaths
         place = HostedKernel.Place(
-            state: state, keeper: keeper, ledger: ledger, register: path, limits: limits, plan: plan)
+            state: state, keeper: keeper, ledger: ledger, register: path, limits: limits, plan: plan,
+            onDeath: { teller.yield($0) })
     }
 
     /// Takes over what an earlier server has left. Returns the ids of kernels that have ended meanwhile, and why.

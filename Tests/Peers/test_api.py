@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+import websocket
 import yaml
 from openapi_spec_validator import validate
 
@@ -167,7 +169,7 @@ def test_description(server: Server) -> None:
     names = {"id": "00000000-0000-4000-8000-000000000000", "section": "s"}
     for path, operations in description["paths"].items():
         for name in [part[1:-1] for part in path.split("/") if part.startswith("{")]:
-            path = path.replace(f"{{{name}}}", names.get(name, name))  # noqa: PLW2901
+            path = path.replace(f"{{{name}}}", names.get(name, name))
         methods = {method.upper() for method in operations}
         for method in {"GET", "PUT", "POST", "PATCH", "DELETE"} - methods:
             assert server.request(method, path).status_code == 405, (method, path)
@@ -178,7 +180,7 @@ def test_description(server: Server) -> None:
 
 
 def test_reports(server: Server) -> None:
-    """A browser's report comes without an XSRF token and from anywhere, and cannot forge the log."""
+    """A browser reports without an XSRF token and from anywhere, and cannot forge the log."""
     browser = requests.Session()
     assert browser.get(f"{server.url}/?token={server.token}", timeout=10).ok
     answer = browser.post(
@@ -219,3 +221,184 @@ def test_shut_down(own_server: Server) -> None:
     assert own_server.process.wait(20) == 0
     own_server.start_again()
     assert own_server.get("/api/kernels").json() == []
+
+
+# ---- Events
+
+
+class Subscriber:
+    """Somebody who hears the events of a server."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self.socket = websocket.create_connection(
+            f"{url.replace('http', 'ws')}/api/events/subscribe",
+            header={"Authorization": f"token {token}"},
+            timeout=20,
+        )
+
+    def take(self, count: int = 1) -> list[dict[str, Any]]:
+        """The next events."""
+        return [json.loads(self.socket.recv()) for _ in range(count)]
+
+    def until(self, is_last: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
+        """The events up to one."""
+        events = self.take()
+        while not is_last(events[-1]):
+            events += self.take()
+        return events
+
+    def close(self) -> None:
+        """Leaves."""
+        self.socket.close()
+
+
+@pytest.fixture
+def subscriber(server: Server) -> Iterator[Subscriber]:
+    """A subscriber of the module's server."""
+    subscriber = Subscriber(server.url, server.token)
+    yield subscriber
+    subscriber.close()
+
+
+KERNEL_ACTIONS = "https://events.jupyter.org/jupyter_server/kernel_actions/v1"
+CONTENTS = "https://events.jupyter.org/jupyter_server/contents_service/v1"
+DEATH = "urn:husk:events:kernel_death:v1"
+
+
+def test_events_of_kernels(server: Server, reference: Reference, subscriber: Subscriber) -> None:
+    """The events of Jupyter Server, but for the end and the start that make a restart there."""
+    theirs = Subscriber(reference.url, reference.token)
+    for ask, heard in ((server.request, subscriber), (reference.request, theirs)):
+        kernel = ask("POST", "/api/kernels", json={"name": "python3"}).json()["id"]
+        path = f"/api/kernels/{kernel}"
+        seen = heard.until(lambda e: e["action"] == "start")
+        assert ask("POST", f"{path}/interrupt").status_code == 204
+        seen += heard.until(lambda e: e["action"] == "interrupt")
+        assert ask("POST", f"{path}/restart").status_code == 200
+        # One restart, and there the parts of it before.
+        seen += heard.until(lambda e: e["action"] == "restart")[-1:]
+        assert ask("DELETE", path).status_code == 204
+        seen += heard.until(lambda e: e["action"] == "shutdown")
+        words = [("start", "started"), ("interrupt", "interrupted")]
+        words += [("restart", "restarted"), ("shutdown", "shutdown")]
+        assert seen == [
+            {
+                "schema_id": KERNEL_ACTIONS,
+                "action": action,
+                "status": "success",
+                "kernel_id": kernel,
+                "kernel_name": "python3",
+                "msg": f"Kernel {kernel} was {word}.",
+            }
+            for action, word in words
+        ]
+    theirs.close()
+
+
+def test_event_of_a_start_that_fails(server: Server, subscriber: Subscriber) -> None:
+    """With the status of the refusal."""
+    assert server.post("/api/kernels", {"name": "nonsense"}).status_code == 501
+    (event,) = subscriber.take()
+    assert event["action"] == "start"
+    assert event["status"] == "error"
+    assert event["status_code"] == 501
+    assert "nonsense" in event["msg"]
+
+
+def test_events_of_contents(server: Server, reference: Reference, subscriber: Subscriber) -> None:
+    """The events of Jupyter Server, but for what that one looks at by itself."""
+    theirs = Subscriber(reference.url, reference.token)
+    file = {"type": "file", "format": "text", "content": "x"}
+    asked: list[tuple[str, str, object]] = [
+        ("PUT", "/api/contents/ev", {"type": "directory"}),
+        ("PUT", "/api/contents/ev/a.txt", file),
+        ("GET", "/api/contents/ev/a.txt", None),
+        ("POST", "/api/contents/ev", {"type": "file", "ext": ".txt"}),
+        ("POST", "/api/contents/ev", {"copy_from": "ev/a.txt"}),
+        ("PATCH", "/api/contents/ev/a.txt", {"path": "ev/b.txt"}),
+        ("PATCH", "/api/contents/ev/b.txt", {"path": "ev/b.txt"}),
+        ("GET", "/api/contents/ev/missing.txt", None),
+        ("DELETE", "/api/contents/ev/b.txt", None),
+    ]
+    heard = []
+    for ask, one in ((server.request, subscriber), (reference.request, theirs)):
+        for method, path, body in asked:
+            ask(method, path, json=body)
+        events = one.until(lambda e: e["action"] == "delete")
+        heard.append([e for e in events if e["action"] != "get"])
+        assert [e for e in events if e["action"] == "get" and e["path"] == "ev/a.txt"]
+    assert heard[0] == heard[1]
+    assert {e["schema_id"] for e in heard[0]} == {CONTENTS}
+    theirs.close()
+
+
+def test_events_of_clients(server: Server, reference: Reference, subscriber: Subscriber) -> None:
+    """What a client says has happened is told, when it is what its schema wants."""
+    data = {"action": "start", "kernel_id": "i", "msg": "x", "status": "success", "more": 1}
+    right = {"schema_id": KERNEL_ACTIONS, "version": "1", "data": data}
+    theirs = Subscriber(reference.url, reference.token)
+    for body in (
+        right,
+        right | {"version": 1},
+        right | {"timestamp": "2022-05-26T13:50:00+05:00Z"},
+    ):
+        assert server.post("/api/events", body).status_code == 204
+        assert reference.request("POST", "/api/events", json=body).status_code == 204
+        assert subscriber.take() == theirs.take() == [{"schema_id": KERNEL_ACTIONS} | data]
+    wrong: list[Any] = [
+        None,
+        {"schema_id": KERNEL_ACTIONS, "version": "1"},
+        right | {"version": "2"},
+        right | {"schema_id": "nonsense"},
+        right | {"data": {"action": "interrupt", "msg": "x"}},
+        right | {"timestamp": "yesterday"},
+        {},
+        right | {"data": data | {"action": "nonsense"}},
+    ]
+    for index, body in enumerate(wrong):
+        ours = server.post("/api/events", body)
+        other = reference.request("POST", "/api/events", json=body)
+        assert ours.status_code == other.status_code == 400, body
+        if index < 6:
+            # What a validator explains in many lines is one sentence here.
+            line = " ".join(other.json()["message"].split("\n\n")[0].split())
+            assert ours.json()["message"] == line
+    # There, nothing is looked at while nobody listens.
+    theirs.close()
+    own = {
+        "schema_id": DEATH,
+        "version": "1",
+        "data": {"kernel_id": "i", "reason": "x", "msg": "x"},
+    }
+    assert server.post("/api/events", own).status_code == 400
+    assert requests.post(f"{server.url}/api/events", json=right, timeout=10).status_code == 403
+
+
+def test_event_of_a_death(server: Server, subscriber: Subscriber) -> None:
+    """A kernel that dies by itself is told with its reason, and one that is ended is not."""
+    kernel = server.start_kernel()
+    channels = server.channels(kernel)
+    channels.execute("import os; os.kill(os.getpid(), 11)")
+    event = subscriber.until(lambda e: e["schema_id"] == DEATH)[-1]
+    channels.close()
+    assert event["kernel_id"] == kernel
+    assert event["kernel_name"] == "python3"
+    assert event["reason"] == "interpreter_signalled"
+    assert "SIGSEGV" in event["msg"]
+    assert f"The kernel {kernel} has ended (interpreter_signalled)" in server.log
+    server.delete(f"/api/kernels/{kernel}")
+    other = server.start_kernel()
+    server.delete(f"/api/kernels/{other}")
+    seen = subscriber.until(lambda e: e.get("action") == "shutdown" and e["kernel_id"] == other)
+    assert not [e for e in seen if e["schema_id"] == DEATH]
+
+
+def test_no_events_for_others(server: Server) -> None:
+    """The WebSocket wants the token, and nothing else is there."""
+    url = f"ws://127.0.0.1:{server.port}/api/events/subscribe"
+    with pytest.raises(websocket.WebSocketBadStatusException) as refusal:
+        websocket.create_connection(url, timeout=10)
+    assert refusal.value.status_code == 403
+    plain = server.get("/api/events/subscribe")
+    assert plain.status_code == 400
+    assert "WebSocket" in plain.json()["message"]
