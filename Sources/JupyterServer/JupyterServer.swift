@@ -30,7 +30,7 @@ public struct JupyterServer: Sendable {
     ) {
         let bus = EventBus()
         let kernelAPI = KernelAPI(kernels: kernels, specs: specs, place: place, events: bus)
-        work = ServerWork(kernels: kernelAPI, logger: logger)
+        work = ServerWork(kernels: kernelAPI, culling: settings.culling, logger: logger)
         gateway = HTTPGateway(
             rules: rules,
             handler: APIHandler(

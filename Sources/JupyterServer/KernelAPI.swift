@@ -54,6 +54,9 @@ struct KernelAPI: Sendable {
             let origin = KernelOrigin(spec: name, path: path, environment: environment)
             do {
                 return try await kernels.start(id, from: origin)
+            } catch HostingError.full(let count) {
+                // The status and the first words are those of Jupyter's kernel gateway.
+                throw APIError(403, "Resource Limit: \(HostingError.full(count))", reason: "max_kernels")
             } catch let error as HostingError {
                 throw APIError(409, "\(error)")
             } catch {

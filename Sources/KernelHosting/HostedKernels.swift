@@ -15,6 +15,7 @@ public actor HostedKernels {
     /// Deaths that nobody has asked for, for one reader. Without one the latest are kept.
     public nonisolated let deaths: AsyncStream<KernelDeath>
 
+    private let maximum: Int?
     private let place: HostedKernel.Place
     private let register: KernelRegister
     private let lock: OwnedDescriptor
@@ -28,9 +29,12 @@ public actor HostedKernels {
     /// - Parameters:
     ///   - keeper: the keeper's program.
     ///   - ledger: where use is put down; nil for nowhere.
+    ///   - maximum: how many kernels there may be; those that are taken over are, in any case.
     public init(
-        state: String, keeper: String, ledger: String?, limits: KernelLimits = KernelLimits(), plan: @escaping Plan
+        state: String, keeper: String, ledger: String?, limits: KernelLimits = KernelLimits(), maximum: Int? = nil,
+        plan: @escaping Plan
     ) throws {
+        self.maximum = maximum
         mkdir(state, 0o700)
         if let reason = Directory.reasonNotToTrust(state) { throw HostingError.untrusted(state, reason: reason) }
         let lockPath = "\(state)/server.lock"
@@ -74,6 +78,7 @@ public actor HostedKernels {
     /// Starts a kernel.
     public func start(_ id: String, from origin: KernelOrigin) async throws -> HostedKernel {
         guard kernels[id] == nil, !ending.contains(id) else { throw HostingError.exists(id) }
+        if let maximum, kernels.count + ending.count >= maximum { throw HostingError.full(maximum) }
         let record = KernelRecord(id: id, origin: origin)
         let kernel = try make(record)
         kernels[id] = kernel

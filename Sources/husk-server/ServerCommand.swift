@@ -40,6 +40,9 @@ struct ServerCommand: AsyncParsableCommand {
     @Option(help: "Seconds that kernels live without a server.")
     var orphanTimeout: UInt64 = 3600
 
+    @OptionGroup(title: "Culling")
+    var culling: CullingOptions
+
     @Argument(parsing: .allUnrecognized, help: .hidden)
     var sandbox: [String] = []
 
@@ -70,7 +73,8 @@ struct ServerCommand: AsyncParsableCommand {
         }
         let contents = try ContentsStore(root: folder)
         let kernels = try HostedKernels(
-            state: planner.state, keeper: planner.keeper, ledger: planner.ledger, limits: planner.limits
+            state: planner.state, keeper: planner.keeper, ledger: planner.ledger, limits: planner.limits,
+            maximum: planner.maximum
         ) { origin, kernel, sandbox in
             let below = contents.folder(of: origin.path)
             return try planner.order(
@@ -84,9 +88,11 @@ struct ServerCommand: AsyncParsableCommand {
         var rules = AccessRules(token: token, cookieSecret: Hexadecimal.random(digits: 64))
         rules.allowsRemoteHosts = !["127.0.0.1", "::1", "localhost"].contains(host)
         if let allowOrigin { rules.origins = allowOrigin == "*" ? .everybody : .one(allowOrigin) }
+        var settings = ServerSettings(state: planner.state, root: folder)
+        settings.culling = culling.rules
         let server = JupyterServer(
             kernels: kernels, specs: KernelSpecs([.init(name: kernelName, spec: spec, files: files)]),
-            contents: contents, rules: rules, settings: ServerSettings(state: planner.state, root: folder),
+            contents: contents, rules: rules, settings: settings,
             logger: logger)
         let host = host.contains(":") ? "[\(host)]" : host
         try await server.run(host: self.host, port: port) { port in
