@@ -8,6 +8,8 @@ import WebServing
 struct EventSocket: Sendable {
     /// How often a client is asked whether it is there.
     private static let looking: Duration = .seconds(30)
+    /// How long a client may take to hear why it is let go.
+    private static let ending: Duration = .seconds(5)
     /// "Try again later" (IANA, "WebSocket Close Code Number Registry"): a client that has not taken what it was sent.
     private static let tryAgain: UInt16 = 1013
 
@@ -32,6 +34,11 @@ struct EventSocket: Sendable {
                 while (try? await Task.sleep(for: EventSocket.looking)) != nil {
                     guard (try? await writer.ping([])) != nil else { return }
                 }
+            }
+            group.addTask {
+                // One that takes nothing does not hear the end either.
+                await subscription.end()
+                try? await Task.sleep(for: EventSocket.ending)
             }
             await group.next()
             group.cancelAll()

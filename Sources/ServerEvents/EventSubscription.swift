@@ -13,6 +13,8 @@ public final class EventSubscription: Sendable {
         var size = 0
         var isFinished = false
         var reader: CheckedContinuation<Void, Never>?
+        /// Who waits for the end only.
+        var ender: CheckedContinuation<Void, Never>?
     }
 
     private let state = Mutex(State())
@@ -40,27 +42,43 @@ public final class EventSubscription: Sendable {
         }
     }
 
+    /// Waits until nothing more comes, whatever has been taken. For one task; its cancellation is the end.
+    public func end() async {
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let isFinished = state.withLock { state in
+                    if !state.isFinished { state.ender = continuation }
+                    return state.isFinished
+                }
+                if isFinished { continuation.resume() }
+            }
+        } onCancel: {
+            finish()
+        }
+    }
+
     /// Puts an event in. Returns whether there was room; without, nothing more comes.
     func put(_ bytes: [UInt8]) -> Bool {
         let (isIn, reader) = state.withLock { state in
-            if !state.isFinished, state.size + bytes.count <= EventSubscription.capacity {
-                state.waiting.append(bytes)
-                state.size += bytes.count + EventSubscription.overhead
-            } else {
-                state.isFinished = true
+            guard !state.isFinished, state.size + bytes.count <= EventSubscription.capacity else {
+                return (false, nil as CheckedContinuation<Void, Never>?)
             }
-            return (!state.isFinished, state.reader.take())
+            state.waiting.append(bytes)
+            state.size += bytes.count + EventSubscription.overhead
+            return (true, state.reader.take())
         }
         reader?.resume()
+        if !isIn { finish() }
         return isIn
     }
 
     /// Says that nothing more comes.
     func finish() {
-        let reader = state.withLock { state in
+        let (reader, ender) = state.withLock { state in
             state.isFinished = true
-            return state.reader.take()
+            return (state.reader.take(), state.ender.take())
         }
         reader?.resume()
+        ender?.resume()
     }
 }
