@@ -135,7 +135,8 @@ let package = Package(
             name: "JupyterServer",
             dependencies: [
                 "AccessRules", "ConfigStore", "ContentsStore", "JupyterProtocol", "JupyterServerAPI", "KernelHosting",
-                "KernelWebSocket", "ServerEvents", "SessionRegister", "WebServing", hummingbird, hummingbirdCore,
+                "KernelWebSocket", "ServerEvents", "SessionRegister", "UsageLedger", "WebServing", hummingbird,
+                hummingbirdCore,
                 httpTypes, lifecycle,
                 logging,
             ] + nio, swiftSettings: strict),
@@ -204,7 +205,10 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "KernelHostingTests", dependencies: ["JupyterProtocol", "KernelHosting"], swiftSettings: strict),
-        .testTarget(name: "WebServingTests", dependencies: ["WebServing"] + nio, swiftSettings: strict),
+        .testTarget(
+            name: "WebServingTests",
+            dependencies: ["WebServing", .product(name: "NIOEmbedded", package: "swift-nio")] + nio,
+            swiftSettings: strict),
         .testTarget(name: "KeeperTests", dependencies: ["Keeper"], swiftSettings: strict),
         .testTarget(
             name: "NotebookFormatTests", dependencies: ["JupyterProtocol", "NotebookFormat"], swiftSettings: strict),

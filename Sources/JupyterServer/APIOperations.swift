@@ -30,6 +30,11 @@ extension APIOperation {
             gives: "Resolved", refusals: [400]),
         .init(method: "POST", path: "/api/shutdown", summary: "Ends the kernels, and then the server."),
         .init(
+            method: "GET", path: "/api/usage",
+            summary: "What kernels, owners and all together have used, and what it costs.",
+            query: ["kernel": "Only this kernel.", "owner": "Only what is put down to this owner."], gives: "Usage",
+            refusals: [404, 500, 501]),
+        .init(
             method: "POST", path: "/api/events", summary: "Tells everybody who subscribes an event.", takes: "Event",
             status: 204, refusals: [400]),
         .init(

@@ -5,6 +5,10 @@ enum APISchemas {
     static let all: [String: JSONValue] = [
         "Error": object(["message": text, "reason": maybe(text)], required: ["message"]),
         "Any": ["type": "object"],
+        "Usage": object([
+            "kernels": ["type": "array", "items": used], "owners": ["type": "array", "items": used],
+            "sandboxes": ["type": "array", "items": used], "total": used,
+        ]),
         "Event": object(
             ["schema_id": text, "version": text, "timestamp": text, "data": ["type": "object"]],
             required: ["schema_id", "version", "data"]),
@@ -54,6 +58,12 @@ enum APISchemas {
     private static let text: JSONValue = ["type": "string"]
     private static let integer: JSONValue = ["type": "integer"]
     private static let time: JSONValue = ["type": "string", "format": "date-time"]
+    private static let number: JSONValue = ["type": "number"]
+    private static let used = object([
+        "owner": text, "cells": integer, "cpu_user_seconds": number, "cpu_system_seconds": number,
+        "memory_peak_bytes": integer, "memory_byte_seconds": number, "disk_byte_seconds": number,
+        "read_bytes": integer, "written_bytes": integer, "cost": number, "currency": text,
+    ])
     private static let place = object(["scope": text, "path": text, "reason": text])
 
     static func object(_ members: [String: JSONValue], required: [String] = []) -> JSONValue {

@@ -41,7 +41,9 @@ public struct JupyterServer: Sendable {
                 server: ServerAPI(
                     config: ConfigAPI(store: ConfigStore(folder: "\(settings.state)/serverconfig")),
                     paths: PathAPI(contents: contents, kernels: kernelAPI, root: settings.root),
-                    events: ServerEventsAPI(bus: bus), kernels: kernelAPI,
+                    events: ServerEventsAPI(bus: bus),
+                    usage: UsageAPI(kernels: kernelAPI, ledger: settings.ledger, prices: settings.prices),
+                    kernels: kernelAPI,
                     stop: { kill(getpid(), SIGTERM) }, logger: logger),
                 started: Int64(time(nil)) * 1_000_000))
         self.logger = logger

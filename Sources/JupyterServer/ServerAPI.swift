@@ -8,6 +8,7 @@ struct ServerAPI: Sendable {
     let config: ConfigAPI
     let paths: PathAPI
     let events: ServerEventsAPI
+    let usage: UsageAPI
     let kernels: KernelAPI
     /// Ends the server as an operator would.
     let stop: @Sendable () -> Void
@@ -21,6 +22,7 @@ struct ServerAPI: Sendable {
         case .shutdown: await shutDown()
         case .securityReport: note(request)
         case .logOut: ServerAPI.loggedOut
+        case .usage: try await usage.read(request)
         case .events: try events.tell(request)
         case .eventSubscription: throw APIError(400, "Can \"Upgrade\" only to \"WebSocket\".")
         }

@@ -8,6 +8,7 @@ enum ServerEndpoint: Hashable {
     case logOut
     case events
     case eventSubscription
+    case usage
 
     /// Reads what follows `api/`; nil for what names nothing of this kind.
     init?(words: ArraySlice<String>) {
@@ -15,6 +16,7 @@ enum ServerEndpoint: Hashable {
         case ["spec.yaml"]: self = .specification
         case ["resolvePath"]: self = .resolvePath
         case ["shutdown"]: self = .shutdown
+        case ["usage"]: self = .usage
         case ["events"]: self = .events
         case ["events", "subscribe"]: self = .eventSubscription
         case ["security", "csp-report"]: self = .securityReport
@@ -26,7 +28,7 @@ enum ServerEndpoint: Hashable {
     /// The methods that it knows, beside OPTIONS.
     var methods: Set<String> {
         switch self {
-        case .specification, .resolvePath, .logOut, .eventSubscription: ["GET", "HEAD"]
+        case .specification, .resolvePath, .logOut, .eventSubscription, .usage: ["GET", "HEAD"]
         case .config: ["GET", "HEAD", "PUT", "PATCH"]
         case .shutdown, .securityReport, .events: ["POST"]
         }

@@ -1,4 +1,5 @@
 public import KernelHosting
+public import UsageLedger
 
 /// What an operator decides about a server as a whole.
 public struct ServerSettings: Sendable {
@@ -8,6 +9,10 @@ public struct ServerSettings: Sendable {
     public var root: String
     /// Which kernels are ended because nobody uses them; nil for none.
     public var culling: CullingRules?
+    /// The file in which use is put down; nil when none is.
+    public var ledger: String?
+    /// What things cost; nil when nobody has said it.
+    public var prices: PriceTable?
 
     /// Settings with everything else as it is without a word about it.
     public init(state: String, root: String) {

@@ -306,6 +306,9 @@ public actor HostedKernel {
         }
     }
 
+    /// Writes down what has been used up to now, for somebody who wants to read it.
+    public func writeUsage() { server?.writeUsage() }
+
     /// Interrupts what runs.
     public func interrupt() { server?.interrupt() }
 

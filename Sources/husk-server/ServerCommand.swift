@@ -40,6 +40,9 @@ struct ServerCommand: AsyncParsableCommand {
     @Option(help: "Seconds that kernels live without a server.")
     var orphanTimeout: UInt64 = 3600
 
+    @Option(help: "What resources cost, a JSON file as `husk usage` takes it. (default: $HUSK_PRICES)")
+    var prices: String?
+
     @OptionGroup(title: "Culling")
     var culling: CullingOptions
 
@@ -90,6 +93,8 @@ struct ServerCommand: AsyncParsableCommand {
         if let allowOrigin { rules.origins = allowOrigin == "*" ? .everybody : .one(allowOrigin) }
         var settings = ServerSettings(state: planner.state, root: folder)
         settings.culling = culling.rules
+        settings.ledger = planner.ledger
+        settings.prices = try PriceFile.read(prices)
         let server = JupyterServer(
             kernels: kernels, specs: KernelSpecs([.init(name: kernelName, spec: spec, files: files)]),
             contents: contents, rules: rules, settings: settings,

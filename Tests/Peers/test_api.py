@@ -521,3 +521,68 @@ def test_status_tells_activity(server: Server) -> None:
     assert server.get("/api/status").json()["last_activity"] == before
     server.get("/api/sessions")
     assert server.get("/api/status").json()["last_activity"] > before
+
+
+# ---- Use
+
+
+def test_usage(husk: Husk, base: Path, tmp_path: Path) -> None:
+    """What kernels, owners and all together have used: live, and the numbers of `husk usage`."""
+    prices = tmp_path / "prices.json"
+    prices.write_text('{"currency": "EUR", "cpu_second": 2, "memory_gib_second": 0.5}')
+    own = husk.with_state(base / tmp_path.name).with_env(XDG_DATA_HOME=str(tmp_path / "data"))
+    server = Server(own, tmp_path, "--owner", "ada", "--prices", str(prices))
+    assert server.get("/api/usage").json()["kernels"] == []
+    first, second = server.start_kernel(), server.start_kernel()
+    channels = server.channels(first)
+    channels.run(
+        "import time\nbegan = time.process_time()\nwhile time.process_time() - began < 0.7: pass"
+    )
+    used = server.get("/api/usage").json()
+    by_kernel = {one["kernel_id"]: one for one in used["kernels"]}
+    assert set(by_kernel) == {first, second}
+    assert by_kernel[first]["cpu_user_seconds"] + by_kernel[first]["cpu_system_seconds"] > 0.6
+    assert (by_kernel[first]["cells"], by_kernel[second]["cells"]) == (1, 0)
+    assert by_kernel[first]["cost"] > 0.6
+    assert {one["currency"] for one in used["kernels"]} == {"EUR"}
+    # A restart has the same sandbox, and a cell that runs is counted up to now.
+    assert server.post(f"/api/kernels/{first}/restart").status_code == 200
+    channels.run("1")
+    before = server.get(f"/api/usage?kernel={first}").json()
+    assert [one["cells"] for one in before["kernels"]] == [2]
+    assert [one["name"] for one in before["sandboxes"]] == [first] * len(before["sandboxes"])
+    channels.execute("while True: pass")
+
+    def grows() -> bool:
+        (now,) = server.get(f"/api/usage?kernel={first}").json()["kernels"]
+        return now["cpu_user_seconds"] > before["kernels"][0]["cpu_user_seconds"] + 0.3
+
+    wait_until(grows, 20, "more CPU")
+    channels.close()
+    assert server.get("/api/usage?owner=nobody").json()["owners"] == []
+    unknown = server.get("/api/usage?kernel=00000000-0000-4000-8000-000000000000")
+    assert unknown.status_code == 404
+    assert requests.get(f"{server.url}/api/usage", timeout=10).status_code == 403
+    # When nobody adds anything any more, both say the same.
+    for kernel in (first, second):
+        server.delete(f"/api/kernels/{kernel}")
+    used = server.get("/api/usage").json()
+    assert used.pop("kernels") == []
+    total = used.pop("total")
+    assert total["sandboxes"] == len(used["sandboxes"])
+    told = own.run("usage", "--json", "--prices", str(prices))
+    assert used == json.loads(told.stdout)
+    assert server.get("/api/usage?owner=ada").json()["owners"] == used["owners"]
+    assert [one["owner"] for one in used["owners"]] == ["ada"]
+    assert server.stop() == 0
+    end_keeper(own.state)
+
+
+def test_prices_that_are_none(husk: Husk, base: Path, tmp_path: Path) -> None:
+    """The server does not start, and says why."""
+    prices = tmp_path / "prices.json"
+    prices.write_text('{"cpu": 1}')
+    own = husk.with_state(base / tmp_path.name)
+    done = own.run("serve", "--port", "0", "--root", tmp_path, "--prices", prices)
+    assert done.returncode != 0
+    assert "price table" in done.stderr
