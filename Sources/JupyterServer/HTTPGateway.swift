@@ -9,10 +9,7 @@ import WebServing
 
 /// Between HTTP and the API: access, bodies, headers.
 struct HTTPGateway: HTTPResponder {
-    typealias Context = BasicRequestContext
-
-    /// Bytes of a body: a file of the contents store's size in base64, and some.
-    private static let largestBody = 384 << 20
+    typealias Context = GatewayContext
 
     let rules: AccessRules
     let handler: APIHandler
@@ -34,6 +31,7 @@ struct HTTPGateway: HTTPResponder {
         }
         var request = request
         var answer: Answer
+        var isRead = false
         switch decision.outcome {
         case .preflight: answer = Answer(status: 200)
         case .redirected(let place): answer = Answer(status: 302, headers: [("Location", place)])
@@ -43,17 +41,24 @@ struct HTTPGateway: HTTPResponder {
                 answer = .refusal(APIError(404))
                 break
             }
+            guard (request.announcedLength ?? 0) <= endpoint.largestBody else {
+                answer = .tooLong(endpoint)
+                break
+            }
             do {
-                let body = try await request.collectBody(upTo: HTTPGateway.largestBody)
+                BodyWanted.tell(context.channel)
+                let body = try await request.collectBody(upTo: endpoint.largestBody)
+                isRead = true
                 answer = await handler.answer(
                     endpoint,
                     APIRequest(
                         method: request.method.rawValue, query: query, fields: HTTPGateway.fields(of: request),
                         body: Array(buffer: body)))
             } catch is NIOTooManyBytesError {
-                answer = .refusal(APIError(413))
+                answer = .tooLong(endpoint)
             }
         }
+        if !isRead, request.hasLongBody { answer = answer.last }
         return HTTPGateway.response(answer, to: request, headers: decision.headers)
     }
 
