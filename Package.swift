@@ -101,6 +101,8 @@ let package = Package(
             name: "ContentsStore",
             dependencies: ["CLinux", "JupyterProtocol", "JupyterServerAPI", "LinuxKit", "NotebookFormat", crypto],
             swiftSettings: strict),
+        .target(name: "ConfigStore", dependencies: ["JupyterProtocol", "LinuxKit"], swiftSettings: strict),
+        .target(name: "ServerEvents", dependencies: ["JupyterProtocol", collections], swiftSettings: strict),
         .target(name: "SessionRegister", dependencies: ["JupyterServerAPI"], swiftSettings: strict),
         .target(name: "KernelWebSocket", dependencies: ["JupyterProtocol"], swiftSettings: strict),
         .target(name: "WebSocketTerminal", dependencies: ["JupyterProtocol"], swiftSettings: strict),
@@ -154,10 +156,10 @@ let package = Package(
         .target(
             name: "JupyterServer",
             dependencies: [
-                "AccessRules", "ContentsStore", "JupyterProtocol", "JupyterServerAPI", "KernelHosting",
-                "KernelRuntime", "KernelWebSocket", "PrometheusMetrics", "SessionRegister", "TerminalHosting",
-                "WebServing", "WebSocketTerminal", hummingbird, hummingbirdCore, hummingbirdTLS, httpTypes, lifecycle,
-                logging, metrics, tracing,
+                "AccessRules", "ConfigStore", "ContentsStore", "JupyterProtocol", "JupyterServerAPI", "KernelHosting",
+                "KernelRuntime", "KernelWebSocket", "PrometheusMetrics", "ServerEvents", "SessionRegister",
+                "TerminalHosting", "UsageLedger", "WebServing", "WebSocketTerminal", hummingbird, hummingbirdCore,
+                hummingbirdTLS, httpTypes, lifecycle, logging, metrics, tracing,
             ] + nio, swiftSettings: strict),
         .target(
             name: "Command",
@@ -211,12 +213,18 @@ let package = Package(
             dependencies: ["ContentsStore", "JupyterProtocol", "JupyterServerAPI", "LinuxKit"],
             swiftSettings: strict),
         .testTarget(
+            name: "ConfigStoreTests", dependencies: ["ConfigStore", "JupyterProtocol", "LinuxKit"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ServerEventsTests", dependencies: ["JupyterProtocol", "ServerEvents"], swiftSettings: strict),
+        .testTarget(
             name: "SessionRegisterTests", dependencies: ["JupyterServerAPI", "SessionRegister"], swiftSettings: strict),
         .testTarget(name: "WebSocketTerminalTests", dependencies: ["WebSocketTerminal"], swiftSettings: strict),
         .testTarget(
             name: "KernelWebSocketTests", dependencies: ["JupyterProtocol", "KernelWebSocket"], swiftSettings: strict),
         .testTarget(
-            name: "JupyterServerTests", dependencies: ["JupyterServer", "JupyterServerAPI"], swiftSettings: strict),
+            name: "JupyterServerTests", dependencies: ["JupyterProtocol", "JupyterServer", "JupyterServerAPI"],
+            swiftSettings: strict),
         .testTarget(
             name: "KernelHostingTests", dependencies: ["JupyterProtocol", "KernelHosting"], swiftSettings: strict),
         .testTarget(
@@ -224,7 +232,10 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "PrometheusMetricsTests", dependencies: ["PrometheusMetrics", metrics], swiftSettings: strict),
-        .testTarget(name: "WebServingTests", dependencies: ["WebServing"] + nio, swiftSettings: strict),
+        .testTarget(
+            name: "WebServingTests",
+            dependencies: ["WebServing", .product(name: "NIOEmbedded", package: "swift-nio")] + nio,
+            swiftSettings: strict),
         .testTarget(name: "KeeperTests", dependencies: ["Keeper"], swiftSettings: strict),
         .testTarget(
             name: "NotebookFormatTests", dependencies: ["JupyterProtocol", "NotebookFormat"], swiftSettings: strict),

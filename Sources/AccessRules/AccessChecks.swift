@@ -4,14 +4,16 @@ extension AccessRules {
     /// The checks of a request from a host that may, in the order of Jupyter Server: the first that fails is named.
     func outcome(_ request: AccessRequest, _ credential: AccessDecision.Credential?) -> AccessDecision.Outcome {
         let isReading = ["GET", "HEAD"].contains(request.method)
-        if credential != .token, checksXSRF, !isReading, let error = xsrfError(request) { return .refused(error) }
+        if credential != .token, checksXSRF, !isReading, !request.isReport, let error = xsrfError(request) {
+            return .refused(error)
+        }
         if credential == nil, !request.isPublic {
             guard request.target == .page || request.target == .file, isReading else { return .refused(APIError(403)) }
             return .redirected("\(place.base)login?next=\(AccessRules.queryValue(request.uri))")
         }
         if credential != .token {
             switch request.target {
-            case .api: if !isFromHere(request) { return .refused(APIError(404)) }
+            case .api: if !request.isReport, !isFromHere(request) { return .refused(APIError(404)) }
             case .webSocket:
                 if !isFromHere(request) { return .refused(APIError(403, "Cross origin websockets not allowed")) }
             case .file:

@@ -18,6 +18,8 @@ public struct AccessRequest: Hashable, Sendable {
     public var target: Target
     /// Whether it is for everybody, such as the server's version and the login page.
     public var isPublic = false
+    /// Whether it is a browser's report of what it has refused to do: that comes from where it was refused.
+    public var isReport = false
     /// The path and query, where a login leads back to.
     public var uri: String
     /// Whether it came over TLS.

@@ -11,6 +11,8 @@ public struct KernelPlanner: Sendable {
     private let installation: Installation
     /// The state directory.
     public let state: String
+    /// How many kernels there may be; nil for as many as there is room for.
+    public let maximum: Int?
     /// What the server sees to.
     public let limits: KernelLimits
     /// Where use is put down; nil for nowhere.
@@ -28,6 +30,7 @@ public struct KernelPlanner: Sendable {
         let options = try SandboxOptions.parse(arguments)
         state = options.stateDirectory
         limits = options.limits.kernel()
+        maximum = options.limits.maxKernels > 0 ? Int(clamping: options.limits.maxKernels) : nil
         // What is wrong with the options should be said now, and not with the first kernel.
         _ = try options.plan()
     }
@@ -41,6 +44,8 @@ public struct KernelPlanner: Sendable {
         _ kernel: String, sandbox: String, root: String, folder: String, environment: [String: String]
     ) throws -> KernelOrder {
         var options = try SandboxOptions.parse(arguments)
+        // The server counts them itself: a restart has two interpreters for a moment.
+        options.limits.maxKernels = 0
         options.env += environment.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
         var plan = try options.plan(in: root)
         if plan.interpreter.directory == root { plan.interpreter.directory = folder }

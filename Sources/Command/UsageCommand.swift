@@ -24,46 +24,17 @@ struct UsageCommand: ParsableCommand {
 
     func run() throws {
         try Failure.report("usage") {
-            let table = try readPrices()
+            let table = try PriceFile.read(prices)
             guard let path = UserData.ledger else { throw Failure("there is no data folder: HOME is not set") }
             let all = Files.exists(path) ? try UsageLedger(path: path).all() : []
-            let chosen = all.filter { owner == nil || $0.owner == owner }
-            let owners = Dictionary(grouping: chosen, by: \.owner).sorted { $0.key < $1.key }.map { name, sandboxes in
-                var total = SandboxUsage(sandbox: "", name: "", owner: name, began: 0)
-                for usage in sandboxes { total.add(usage) }
-                return (total: total, count: sandboxes.count)
-            }
+            let report = UsageReport(all, owner: owner, prices: table)
             if json {
-                let report: JSONValue = [
-                    "owners": .array(
-                        owners.map { object($0.total, table, also: ["sandboxes": .integer(Int64($0.count))]) }),
-                    "sandboxes": .array(
-                        chosen.map {
-                            object(
-                                $0, table,
-                                also: [
-                                    "sandbox": .string($0.sandbox), "name": .string($0.name),
-                                    "began": .number($0.began), "updated": .number($0.updated),
-                                ])
-                        }),
-                ]
-                print(TerminalText.json(report))
+                print(TerminalText.json(report.json))
             } else {
-                for owner in owners { print(line(owner.total, owner.count, table)) }
-                if owners.isEmpty { print("Nothing has been used yet.") }
+                for owner in report.owners { print(line(owner.usage, owner.count, table)) }
+                if report.owners.isEmpty { print("Nothing has been used yet.") }
             }
             fflush(nil)
-        }
-    }
-
-    private func readPrices() throws -> PriceTable? {
-        guard let path = prices ?? Environment["HUSK_PRICES"] else { return nil }
-        do {
-            return try PriceTable(JSONValue(parsing: try WholeFile.read(path)))
-        } catch let error as SystemError {
-            throw Failure("price table \(path): \(SystemError.text(of: error.errno))", status: Failure.usage)
-        } catch {
-            throw Failure("price table \(path): \(error)", status: Failure.usage)
         }
     }
 
@@ -73,22 +44,6 @@ struct UsageCommand: ParsableCommand {
         return "\(usage.owner): \(count) sandboxes, \(usage.cells) cells, "
             + "\((usage.cpuUser + usage.cpuSystem).rounded(to: 3)) s of CPU, "
             + "\(gibibyteHours.rounded(to: 4)) GiB·h of memory, peak \(usage.memoryPeak >> 20) MiB\(cost)"
-    }
-
-    private func object(_ usage: SandboxUsage, _ prices: PriceTable?, also: [String: JSONValue]) -> JSONValue {
-        var members: [String: JSONValue] = [
-            "owner": .string(usage.owner), "cells": .integer(usage.cells),
-            "cpu_user_seconds": .number(usage.cpuUser), "cpu_system_seconds": .number(usage.cpuSystem),
-            "memory_peak_bytes": .integer(usage.memoryPeak),
-            "memory_byte_seconds": .number(usage.memoryByteSeconds),
-            "disk_byte_seconds": .number(usage.diskByteSeconds),
-            "read_bytes": .integer(usage.bytesRead), "written_bytes": .integer(usage.bytesWritten),
-        ]
-        if let prices {
-            members["cost"] = .number(prices.cost(of: usage))
-            members["currency"] = .string(prices.currency)
-        }
-        return .object(members.merging(also) { $1 })
     }
 }
 

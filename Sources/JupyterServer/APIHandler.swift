@@ -14,11 +14,14 @@ struct APIHandler: Sendable {
     let executions: ExecutionAPI
     let terminals: TerminalAPI
     let metrics: MetricsAPI?
+    let server: ServerAPI
     let started: Int64
+    let activity = APIActivity()
 
     /// Answers a request that has passed. Refusals are answers too.
     func answer(_ endpoint: Endpoint, _ request: APIRequest) async -> Answer {
         guard endpoint.methods.contains(request.method) else { return .refusal(APIError(405)) }
+        activity.note(endpoint, request)
         do {
             return try await handle(endpoint, request)
         } catch let error as APIError {
@@ -64,6 +67,7 @@ struct APIHandler: Sendable {
         case .metrics:
             if let metrics { await metrics.answer(kernels.kernels) } else { throw APIError(404) }
         case .file(let path): try await contents.file(path)
+        case .server(let endpoint): try await server.answer(endpoint, request)
         }
     }
 
@@ -77,7 +81,7 @@ struct APIHandler: Sendable {
 
     private func status() async -> Answer {
         let models = await kernels.models()
-        let last = models.map(\.lastActivity).max() ?? started
+        let last = max(activity.time, models.map(\.lastActivity).max() ?? started)
         return .json(ServerStatus(started: started, lastActivity: last).json(kernels: models))
     }
 

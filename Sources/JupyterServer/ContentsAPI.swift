@@ -1,35 +1,45 @@
 import ContentsStore
 import JupyterProtocol
 import JupyterServerAPI
-import NIOPosix
+import ServerEvents
 
-/// `/api/contents` and `/files`. The store waits for disks, so that each call is on a thread that may.
+/// `/api/contents` and `/files`. What is done is told as an event, when it is done.
 struct ContentsAPI: Sendable {
     let store: ContentsStore
     let place: APIPlace
+    let events: EventBus
 
     func handle(_ path: String, _ request: APIRequest) async throws -> Answer {
         let store = store
         let place = place
-        return try await ContentsAPI.waiting {
+        return try await telling {
             switch request.method {
             case "POST":
                 let model = try store.post(path, body: request.body)
-                return .json(model.json, status: 201, location: place.contents(model.path))
+                let source = try RequestBody.text("copy_from", of: try RequestBody.members(request.body) ?? [:])
+                return (
+                    .json(model.json, status: 201, location: place.contents(model.path)),
+                    ServerEvent.made(model.path, from: source)
+                )
             case "PUT":
                 let (model, isNew) = try store.put(path, body: request.body)
-                return .json(model.json, status: isNew ? 201 : 200, location: isNew ? place.contents(path) : nil)
+                return (
+                    .json(model.json, status: isNew ? 201 : 200, location: isNew ? place.contents(path) : nil),
+                    [.contents("save", model.path)]
+                )
             case "PATCH":
                 let model = try store.patch(path, body: request.body)
-                return .json(model.json, location: place.contents(model.path))
+                return (
+                    .json(model.json, location: place.contents(model.path)), ServerEvent.moved(path, to: model.path)
+                )
             case "DELETE":
                 try store.delete(path)
-                return .done
+                return (.done, [.contents("delete", path)])
             default:
                 let query = try ContentsQuery(
                     type: request.query["type"], format: request.query["format"], content: request.query["content"],
                     hash: request.query["hash"])
-                return .json(try store.get(path, query).json)
+                return (.json(try store.get(path, query).json), [.contents("get", path)])
             }
         }
     }
@@ -37,7 +47,7 @@ struct ContentsAPI: Sendable {
     func checkpoints(of path: String, _ request: APIRequest) async throws -> Answer {
         let store = store
         let place = place
-        return try await ContentsAPI.waiting {
+        return try await BlockingCalls.run {
             if request.method == "POST" {
                 let checkpoint = try store.createCheckpoint(of: path)
                 return .json(
@@ -49,7 +59,7 @@ struct ContentsAPI: Sendable {
 
     func checkpoint(_ id: String, of path: String, _ request: APIRequest) async throws -> Answer {
         let store = store
-        return try await ContentsAPI.waiting {
+        return try await BlockingCalls.run {
             if request.method == "POST" {
                 try store.restoreCheckpoint(id, of: path)
             } else {
@@ -61,22 +71,25 @@ struct ContentsAPI: Sendable {
 
     func trust(_ path: String) async throws -> Answer {
         let store = store
-        return try await ContentsAPI.waiting {
+        return try await telling {
             try store.trust(path)
-            return Answer(status: 201)
+            return (Answer(status: 201), [.contents("save", path)])
         }
     }
 
     func file(_ path: String) async throws -> Answer {
         let store = store
-        return try await ContentsAPI.waiting {
+        return try await telling {
             let (bytes, mediaType) = try store.file(path)
-            return Answer(
+            let answer = Answer(
                 status: 200, headers: [("Content-Type", mediaType ?? "application/octet-stream")], body: bytes)
+            return (answer, [.contents("get", path)])
         }
     }
 
-    private static func waiting<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
-        try await NIOThreadPool.singleton.runIfActive(body)
+    private func telling(_ body: @escaping @Sendable () throws -> (Answer, [ServerEvent])) async throws -> Answer {
+        let (answer, news) = try await BlockingCalls.run(body)
+        for event in news { events.tell(event) }
+        return answer
     }
 }

@@ -31,6 +31,7 @@ enum Endpoint: Hashable {
     case file(String)
     case health
     case metrics
+    case server(ServerEndpoint)
 
     /// Reads a path, without its query and behind the server's base; nil for one that names nothing.
     init?(path: some StringProtocol) {
@@ -51,6 +52,7 @@ enum Endpoint: Hashable {
         case ("terminals", 3) where words[1] == "websocket": self = .terminalSocket(words[2])
         case ("metrics", 1): self = .metrics
         case ("tree", _), ("lab", _): self = .home
+        case ("logout", 1): self = .server(.logOut)
         default: return nil
         }
     }
@@ -92,7 +94,9 @@ enum Endpoint: Hashable {
         case ("sessions", 0): self = .sessions
         case ("sessions", 1): self = .session(rest[rest.startIndex])
         case ("contents", _): self = Endpoint.contents(Array(rest))
-        default: return nil
+        default:
+            guard let endpoint = ServerEndpoint(words: words) else { return nil }
+            self = .server(endpoint)
         }
     }
 
@@ -119,9 +123,13 @@ enum Endpoint: Hashable {
         case .contents: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
         case .checkpoints: ["GET", "HEAD", "POST"]
         case .checkpoint: ["POST", "DELETE"]
+        case .server(let endpoint): endpoint.methods
         }
     }
 
     /// Whether everybody may ask.
-    var isPublic: Bool { self == .version || self == .health }
+    var isPublic: Bool {
+        if case .server(let endpoint) = self { return endpoint.isPublic }
+        return self == .version || self == .health
+    }
 }

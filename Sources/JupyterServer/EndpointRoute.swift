@@ -32,6 +32,24 @@ extension Endpoint {
         case .file: "/files/{path}"
         case .health: "/health"
         case .metrics: "/metrics"
+        case .server(let endpoint): endpoint.route
+        }
+    }
+}
+
+extension ServerEndpoint {
+    /// The shape of its path.
+    var route: String {
+        switch self {
+        case .config: "/api/config/{section}"
+        case .specification: "/api/spec.yaml"
+        case .resolvePath: "/api/resolvePath"
+        case .shutdown: "/api/shutdown"
+        case .securityReport: "/api/security/csp-report"
+        case .logOut: "/logout"
+        case .events: "/api/events"
+        case .eventSubscription: "/api/events/subscribe"
+        case .usage: "/api/usage"
         }
     }
 }

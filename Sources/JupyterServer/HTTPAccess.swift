@@ -4,9 +4,10 @@ import HTTPTypes
 /// What of an HTTP request decides whether it may pass.
 extension AccessRequest {
     /// Reads it off a request whose query has been taken apart.
-    init(_ head: HTTPRequest, target: Target, query: [String: String], isPublic: Bool = false) {
+    init(_ head: HTTPRequest, target: Target, query: [String: String], endpoint: Endpoint? = nil) {
         self.init(method: head.method.rawValue, target: target, uri: head.path ?? "/")
-        self.isPublic = isPublic
+        isPublic = endpoint?.isPublic ?? false
+        isReport = endpoint == .server(.securityReport)
         isSecure = head.scheme == "https"
         host = head.authority
         origin = head.headerFields[.origin] ?? HTTPField.Name("Sec-WebSocket-Origin").flatMap { head.headerFields[$0] }

@@ -10,10 +10,7 @@ import WebServing
 
 /// Between HTTP and the API: access, bodies, headers.
 struct HTTPGateway: HTTPResponder {
-    typealias Context = BasicRequestContext
-
-    /// Bytes of a body: a file of the contents store's size in base64, and some.
-    private static let largestBody = 384 << 20
+    typealias Context = GatewayContext
 
     let rules: AccessRules
     let handler: APIHandler
@@ -23,15 +20,20 @@ struct HTTPGateway: HTTPResponder {
         let endpoint = Endpoint(path: path)
         let target: AccessRequest.Target =
             switch endpoint {
-            case .home: .page
+            case .home, .server(.logOut): .page
             case .file: .file
             default: .api
             }
-        let decision = rules.decide(
-            AccessRequest(request.head, target: target, query: query, isPublic: isPublic(endpoint)),
-            now: Int64(time(nil)))
+        var access = AccessRequest(request.head, target: target, query: query, endpoint: endpoint)
+        access.isPublic = isPublic(endpoint)
+        var decision = rules.decide(access, now: Int64(time(nil)))
+        if endpoint == .server(.logOut) {
+            decision.headers.removeAll { $0.name == "Set-Cookie" }
+            decision.headers.append(rules.logOut(access))
+        }
         var request = request
         var answer: Answer
+        var isRead = false
         switch decision.outcome {
         case .preflight: answer = Answer(status: 200)
         case .redirected(let place): answer = Answer(status: 302, headers: [("Location", place)])
@@ -41,17 +43,24 @@ struct HTTPGateway: HTTPResponder {
                 answer = .refusal(APIError(404))
                 break
             }
+            guard (request.announcedLength ?? 0) <= endpoint.largestBody else {
+                answer = .tooLong(endpoint)
+                break
+            }
             do {
-                let body = try await request.collectBody(upTo: HTTPGateway.largestBody)
+                BodyWanted.tell(context.channel)
+                let body = try await request.collectBody(upTo: endpoint.largestBody)
+                isRead = true
                 answer = await handler.answer(
                     endpoint,
                     APIRequest(
                         method: request.method.rawValue, query: query, fields: HTTPGateway.fields(of: request),
                         body: Array(buffer: body)))
             } catch is NIOTooManyBytesError {
-                answer = .refusal(APIError(413))
+                answer = .tooLong(endpoint)
             }
         }
+        if !isRead, request.hasLongBody { answer = answer.last }
         return HTTPGateway.response(answer, to: request, headers: decision.headers)
     }
 
@@ -63,7 +72,9 @@ struct HTTPGateway: HTTPResponder {
     func open(_ head: HTTPRequest) async -> WebSocketAnswer {
         let (path, query) = HTTPGateway.parts(head.path ?? "/")
         let decision = rules.decide(AccessRequest(head, target: .webSocket, query: query), now: Int64(time(nil)))
-        guard let endpoint = Endpoint(path: path), case .allowed = decision.outcome else { return .decline }
+        guard let endpoint = Endpoint(path: path) else { return .decline }
+        if endpoint == .server(.eventSubscription) { return openEvents(head, query: query) }
+        guard case .allowed = decision.outcome else { return .decline }
         switch endpoint {
         case .kernelChannels(let id): return await openChannels(of: id, head, query)
         case .terminalSocket(let name):

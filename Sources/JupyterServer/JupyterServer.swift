@@ -1,4 +1,5 @@
 public import AccessRules
+import ConfigStore
 public import ContentsStore
 import Glibc
 import Hummingbird
@@ -7,6 +8,7 @@ import HummingbirdTLS
 public import JupyterServerAPI
 public import KernelHosting
 public import Logging
+import ServerEvents
 import ServiceLifecycle
 public import TerminalHosting
 public import WebServing
@@ -14,6 +16,7 @@ public import WebServing
 /// A server of the Jupyter Server API: kernels and their channels, sessions, contents.
 public struct JupyterServer: Sendable {
     private let gateway: HTTPGateway
+    private let work: ServerWork
     private let logger: Logger
 
     /// Puts a server together.
@@ -21,20 +24,32 @@ public struct JupyterServer: Sendable {
     /// - Parameters:
     ///   - rules: who may use it.
     ///   - contents: the files that it serves.
+    ///   - settings: what an operator decides about it as a whole.
     ///   - place: where its URLs begin.
     ///   - metrics: what `/metrics` answers; nil for nothing.
     public init(
         kernels: HostedKernels, terminals: HostedTerminals, specs: KernelSpecs, contents: ContentsStore,
-        rules: AccessRules, place: APIPlace = APIPlace(), metrics: MetricsAPI? = nil, logger: Logger
+        rules: AccessRules, settings: ServerSettings, place: APIPlace = APIPlace(), metrics: MetricsAPI? = nil,
+        logger: Logger
     ) {
-        let kernelAPI = KernelAPI(kernels: kernels, specs: specs, place: place)
+        let bus = EventBus()
+        let kernelAPI = KernelAPI(kernels: kernels, specs: specs, place: place, events: bus)
+        work = ServerWork(kernels: kernelAPI, culling: settings.culling, logger: logger)
         gateway = HTTPGateway(
             rules: rules,
             handler: APIHandler(
                 kernels: kernelAPI, sessions: SessionAPI(kernelAPI, place: place),
-                contents: ContentsAPI(store: contents, place: place), events: EventsAPI(kernels: kernelAPI),
+                contents: ContentsAPI(store: contents, place: place, events: bus),
+                events: EventsAPI(kernels: kernelAPI),
                 executions: ExecutionAPI(kernels: kernelAPI, place: place),
                 terminals: TerminalAPI(terminals: terminals, kernels: kernelAPI), metrics: metrics,
+                server: ServerAPI(
+                    config: ConfigAPI(store: ConfigStore(folder: "\(settings.state)/serverconfig")),
+                    paths: PathAPI(contents: contents, kernels: kernelAPI, root: settings.root),
+                    events: ServerEventsAPI(bus: bus),
+                    usage: UsageAPI(kernels: kernelAPI, ledger: settings.ledger, prices: settings.prices),
+                    kernels: kernelAPI,
+                    stop: { kill(getpid(), SIGTERM) }, logger: logger),
                 started: Int64(time(nil)) * 1_000_000))
         self.logger = logger
     }
@@ -51,11 +66,12 @@ public struct JupyterServer: Sendable {
         let builder = HTTPServerBuilder { responder in
             WebSocketUpgradeChannel(isSecure: certificate != nil, responder: responder) { await gateway.open($0) }
         }
-        let application = Application(
+        var application = Application(
             responder: gateway,
             server: try certificate.map { try .tls(builder, tlsConfiguration: $0.configuration) } ?? builder,
             configuration: .init(address: .hostname(host, port: port)),
             onServerRunning: { channel in whenReady(channel.localAddress?.port ?? port) }, logger: logger)
+        application.addServices(work)
         try await application.runService()
     }
 }

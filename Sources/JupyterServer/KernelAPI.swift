@@ -1,6 +1,7 @@
 import JupyterProtocol
 import JupyterServerAPI
 import KernelHosting
+import ServerEvents
 import Tracing
 
 /// `/api/kernelspecs` and `/api/kernels`.
@@ -8,6 +9,7 @@ struct KernelAPI: Sendable {
     let kernels: HostedKernels
     let specs: KernelSpecs
     let place: APIPlace
+    let events: EventBus
 
     // MARK: Kernelspecs
 
@@ -47,18 +49,23 @@ struct KernelAPI: Sendable {
         name: String?, id: String?, path: String, environment: [String: String] = [:]
     ) async throws -> HostedKernel {
         let name = name ?? specs.defaultName
-        guard specs.spec(name) != nil else { throw APIError.kernelNotAvailable(name) }
-        let origin = KernelOrigin(spec: name, path: path, environment: environment)
-        do {
-            return try await withSpan("kernel start") { span in
-                let id = id ?? JupyterID.random()
-                span.attributes["husk.kernel.id"] = id
-                return try await kernels.start(id, from: origin)
+        let id = id ?? JupyterID.random()
+        return try await telling(.start, of: id, name) {
+            guard specs.spec(name) != nil else { throw APIError.kernelNotAvailable(name) }
+            let origin = KernelOrigin(spec: name, path: path, environment: environment)
+            do {
+                return try await withSpan("kernel start") { span in
+                    span.attributes["husk.kernel.id"] = id
+                    return try await kernels.start(id, from: origin)
+                }
+            } catch HostingError.full(let count) {
+                // The status and the first words are those of Jupyter's kernel gateway.
+                throw APIError(403, "Resource Limit: \(HostingError.full(count))", reason: "max_kernels")
+            } catch let error as HostingError {
+                throw APIError(409, "\(error)")
+            } catch {
+                throw APIError.kernelNotStarted(name, why: "\(error)")
             }
-        } catch let error as HostingError {
-            throw APIError(409, "\(error)")
-        } catch {
-            throw APIError.kernelNotStarted(name, why: "\(error)")
         }
     }
 
@@ -71,13 +78,22 @@ struct KernelAPI: Sendable {
         .json(await KernelAPI.model(try await kernel(id)).json)
     }
 
-    func delete(_ id: String) async throws(APIError) -> Answer {
-        guard await kernels.end(id) else { throw .noKernel(id) }
-        return .done
+    func delete(_ id: String) async throws -> Answer {
+        let name = try await kernel(id).origin.spec
+        return try await telling(.shutdown, of: id, name) {
+            guard await kernels.end(id) else { throw APIError.noKernel(id) }
+            return .done
+        }
     }
 
-    func act(_ action: KernelAction, on id: String) async throws(APIError) -> Answer {
+    func act(_ action: KernelAction, on id: String) async throws -> Answer {
         let kernel = try await kernel(id)
+        return try await telling(action == .interrupt ? .interrupt : .restart, of: id, kernel.origin.spec) {
+            try await act(action, on: kernel)
+        }
+    }
+
+    private func act(_ action: KernelAction, on kernel: HostedKernel) async throws -> Answer {
         switch action {
         case .interrupt:
             await kernel.interrupt()
@@ -85,12 +101,12 @@ struct KernelAPI: Sendable {
         case .restart:
             do {
                 try await withSpan("kernel restart") { span in
-                    span.attributes["husk.kernel.id"] = id
+                    span.attributes["husk.kernel.id"] = kernel.id
                     try await kernel.restart()
                 }
             } catch {
                 // It may have been ended meanwhile.
-                _ = try await self.kernel(id)
+                _ = try await self.kernel(kernel.id)
                 throw APIError(500, APIError.restartFailed.message, reason: "\(error)")
             }
             return .json(await KernelAPI.model(kernel).json)

@@ -6,7 +6,7 @@ import WebServing
 
 /// A gateway whose requests are counted, traced and noted down.
 struct ObservedGateway: HTTPResponder {
-    typealias Context = BasicRequestContext
+    typealias Context = GatewayContext
 
     let gateway: HTTPGateway
     let logger: Logger

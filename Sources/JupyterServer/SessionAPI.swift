@@ -19,7 +19,10 @@ actor SessionAPI {
     func list() async throws -> Answer {
         let living = await living()
         var models: [JSONValue] = []
-        for session in register.list(isRunning: living.contains) { models.append(try await model(session)) }
+        for session in register.list(isRunning: living.contains) {
+            // One whose kernel has just been ended is forgotten when anybody next looks.
+            if let model = try? await model(session) { models.append(model) }
+        }
         return .json(.array(models))
     }
 
@@ -33,7 +36,9 @@ actor SessionAPI {
         while true {
             let living = await living()
             switch try register.create(wanted, isRunning: living.contains) {
-            case .there(let session): return try await created(session)
+            case .there(let session):
+                // Its kernel may have been ended just now: then the session is another one.
+                if let answer = try? await created(session) { return answer }
             case .start(let start): return try await created(try await run(start).session)
             case .wait(let session): await withCheckedContinuation { waiting[session, default: []].append($0) }
             }

@@ -18,6 +18,8 @@ public actor HostedKernel {
         let limits: KernelLimits
         let logger: Logger
         let plan: @Sendable (KernelOrigin, _ kernel: String, _ sandbox: String) throws -> KernelOrder
+        /// Called with each death that was not asked for.
+        let onDeath: @Sendable (KernelDeath) -> Void
 
         /// Where a kernel remembers its cells.
         func history(of id: String) -> String { "\(state)/\(id).history.sqlite" }
@@ -227,6 +229,9 @@ public actor HostedKernel {
         guard let server, ended == ObjectIdentifier(server) else { return }
         if !isEnding, !isRestarting { HostingMetrics.died(reason) }
         executions.fail("The kernel has ended: \(reason)", reason: "kernel_died")
+        if !isEnding, !isRestarting {
+            place.onDeath(KernelDeath(id: id, name: origin.spec, death: reason))
+        }
     }
 
     private var journal: KernelServer.Place { .init(state: place.state, kernel: record.kernelName) }
@@ -332,6 +337,9 @@ public actor HostedKernel {
             server.submit(request)
         }
     }
+
+    /// Writes down what has been used up to now, for somebody who wants to read it.
+    public func writeUsage() { server?.writeUsage() }
 
     /// Interrupts what runs.
     public func interrupt() { server?.interrupt() }

@@ -14,6 +14,10 @@ public actor HostedKernels {
     /// The register's file in a state directory.
     private static let file = "server.sqlite"
 
+    /// Deaths that nobody has asked for, for one reader. Without one the latest are kept.
+    public nonisolated let deaths: AsyncStream<KernelDeath>
+
+    private let maximum: Int?
     private let place: HostedKernel.Place
     private let register: KernelRegister
     private let lock: OwnedDescriptor
@@ -27,10 +31,13 @@ public actor HostedKernels {
     /// - Parameters:
     ///   - keeper: the keeper's program.
     ///   - ledger: where use is put down; nil for nowhere.
+    ///   - maximum: how many kernels there may be; those that are taken over are, in any case.
     public init(
-        state: String, keeper: String, ledger: String?, limits: KernelLimits = KernelLimits(), logger: Logger,
+        state: String, keeper: String, ledger: String?, limits: KernelLimits = KernelLimits(), maximum: Int? = nil,
+        logger: Logger,
         plan: @escaping Plan
     ) throws {
+        self.maximum = maximum
         mkdir(state, 0o700)
         if let reason = Directory.reasonNotToTrust(state) { throw HostingError.untrusted(state, reason: reason) }
         let lockPath = "\(state)/server.lock"
@@ -41,9 +48,11 @@ public actor HostedKernels {
         let path = "\(state)/\(HostedKernels.file)"
         register = try KernelRegister(path: path)
         HostingMetrics.prepare()
+        let (deaths, teller) = AsyncStream.makeStream(of: KernelDeath.self, bufferingPolicy: .bufferingNewest(256))
+        self.deaths = deaths
         place = HostedKernel.Place(
-            state: state, keeper: keeper, ledger: ledger, register: path, limits: limits, logger: logger,
-            plan: plan)
+            state: state, keeper: keeper, ledger: ledger, register: path, limits: limits, logger: logger, plan: plan,
+            onDeath: { teller.yield($0) })
     }
 
     /// Takes over what an earlier server has left. Returns the ids of kernels that have ended meanwhile, and why.
@@ -81,6 +90,7 @@ public actor HostedKernels {
     /// Starts a kernel.
     public func start(_ id: String, from origin: KernelOrigin) async throws -> HostedKernel {
         guard kernels[id] == nil, !ending.contains(id) else { throw HostingError.exists(id) }
+        if let maximum, kernels.count + ending.count >= maximum { throw HostingError.full(maximum) }
         let record = KernelRecord(id: id, origin: origin)
         let kernel = try make(record)
         kernels[id] = kernel

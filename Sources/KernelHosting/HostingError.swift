@@ -8,6 +8,8 @@ public enum HostingError: Error, Hashable, Sendable, CustomStringConvertible {
     case untrusted(String, reason: String)
     /// There is a kernel of this id.
     case exists(String)
+    /// There are as many kernels as there may be.
+    case full(Int)
     /// A kernel is dead, or has not come back from a restart.
     case notRunning(String)
     /// A client gives one name to two different requests.
@@ -20,6 +22,8 @@ public enum HostingError: Error, Hashable, Sendable, CustomStringConvertible {
         switch self {
         case .inUse(let state): "another server runs in \(state); stop it, or name another folder by --state"
         case .laterRegister(let path): "\(path) was written by a later version of Husk; use that, or another --state"
+        case .full(let count):
+            "\(count) kernels is as many as there may be (--max-kernels); end one, or wait until one has ended"
         case .notRunning(let id): "the kernel \(id) does not run; restart it, or wait until it is restarted"
         case .keyReused(let key): "the idempotency key \(key) was that of another request"
         case .untrusted(let state, let reason):

@@ -11,4 +11,12 @@ public struct KernelState: Hashable, Sendable {
     public let lastActivity: Int64
     /// How many clients listen.
     public let connections: Int
+
+    /// Describes how a kernel is.
+    public init(activity: Activity, reason: String? = nil, lastActivity: Int64, connections: Int = 0) {
+        self.activity = activity
+        self.reason = reason
+        self.lastActivity = lastActivity
+        self.connections = connections
+    }
 }

@@ -91,6 +91,11 @@ final class CellAccounts {
         meter.sample()
     }
 
+    /// Writes what has been used up to now.
+    func writeNow() {
+        meter.writeNow()
+    }
+
     /// Writes what has not been written.
     func flush() {
         meter.flush()

@@ -447,6 +447,12 @@ public final class KernelServer {
         loop.after(.seconds(5)) { [weak self] in self?.reportEnd() }
     }
 
+    /// Writes down what has been used up to now, for somebody who wants to read it.
+    public func writeUsage() {
+        guard !hasReportedEnd else { return }
+        accounts.writeNow()
+    }
+
     private func reportEnd() {
         guard !hasReportedEnd else { return }
         hasReportedEnd = true

@@ -83,6 +83,13 @@ final class Meter {
         ]
     }
 
+    /// Writes the account as it is now, for somebody who wants to read it.
+    func writeNow() {
+        measureDisk()
+        flush()
+        write(in: begun.isEmpty ? Meter.intervals.idle : Meter.intervals.busy)
+    }
+
     /// Writes the account.
     func flush() {
         if let timer { loop.cancel(timer) }

@@ -51,7 +51,10 @@ public struct WebSocketUpgradeChannel: ServerChildChannel, HTTPChannelHandler {
     public func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         channel.eventLoop.makeCompletedFuture {
             let gate = NIOLoopBound(UpgradeGate(), eventLoop: channel.eventLoop)
-            let upgrader = upgrader(behind: gate)
+            let watch = ArrivalWatch()
+            let rules = NIOLoopBound(RequestRules(watch: watch), eventLoop: channel.eventLoop)
+            let upgrader = upgrader(behind: gate, rules)
+            try channel.pipeline.syncOperations.addHandler(watch)
             let configuration = NIOTypedHTTPServerUpgradeConfiguration<Negotiated>(upgraders: [upgrader]) { channel in
                 channel.eventLoop.makeCompletedFuture {
                     .http(try serveHTTP(on: channel, behind: gate.value, logger: logger))
@@ -65,7 +68,7 @@ public struct WebSocketUpgradeChannel: ServerChildChannel, HTTPChannelHandler {
                 configuration: pipeline)
             let upgrade = try channel.pipeline.syncOperations.handler(
                 type: NIOTypedHTTPServerUpgradeHandler<Negotiated>.self)
-            try channel.pipeline.syncOperations.addHandler(gate.value, position: .before(upgrade))
+            try channel.pipeline.syncOperations.addHandlers([rules.value, gate.value], position: .before(upgrade))
             return Value(negotiation: negotiation, channel: channel)
         }
     }
@@ -118,7 +121,9 @@ public struct WebSocketUpgradeChannel: ServerChildChannel, HTTPChannelHandler {
         return parts
     }
 
-    private func upgrader(behind gate: NIOLoopBound<UpgradeGate>) -> NIOTypedWebSocketServerUpgrader<Negotiated> {
+    private func upgrader(
+        behind gate: NIOLoopBound<UpgradeGate>, _ rules: NIOLoopBound<RequestRules>
+    ) -> NIOTypedWebSocketServerUpgrader<Negotiated> {
         // Both calls are for one request of one connection, in this order and on its thread.
         let chosen = ChosenHandler()
         return NIOTypedWebSocketServerUpgrader(
@@ -140,6 +145,8 @@ public struct WebSocketUpgradeChannel: ServerChildChannel, HTTPChannelHandler {
             upgradePipelineHandler: { channel, _ in
                 channel.eventLoop.makeCompletedFuture {
                     channel.pipeline.syncOperations.removeHandler(gate.value, promise: nil)
+                    rules.value.leave()
+                    channel.pipeline.syncOperations.removeHandler(rules.value, promise: nil)
                     let aggregator = NIOWebSocketFrameAggregator(
                         minNonFinalFragmentSize: 0, maxAccumulatedFrameCount: 1 << 17,
                         maxAccumulatedFrameSize: WebSocketConnection.maximumMessage)

@@ -1,5 +1,6 @@
 import Glibc
 import JupyterProtocol
+import LinuxKit
 import Logging
 
 /// Writes each event as a JSON object in a line of its own, for programs that collect logs.
@@ -21,7 +22,7 @@ struct JSONLogHandler: LogHandler {
     func log(event: LogEvent) {
         let all = metadata.merging(metadataProvider?.get() ?? [:]) { $1 }.merging(event.metadata ?? [:]) { $1 }
         var members: [String: JSONValue] = [
-            "time": .string(Timestamp.iso8601(microseconds: JSONLogHandler.now())),
+            "time": .string(Timestamp.iso8601(microseconds: WallClock.microseconds)),
             "level": .string(event.level.rawValue), "logger": .string(label), "message": .string("\(event.message)"),
         ]
         if let error = event.error { members["error"] = .string("\(error)") }
@@ -38,11 +39,5 @@ struct JSONLogHandler: LogHandler {
         case .array(let values): .array(values.map(json))
         case .dictionary(let members): .object(members.mapValues(json))
         }
-    }
-
-    private static func now() -> Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
     }
 }

@@ -57,6 +57,11 @@ struct ServerCommand: AsyncParsableCommand {
 
     @Flag(help: "Answer /metrics also without the token.")
     var publicMetrics = false
+    @Option(help: "What resources cost, a JSON file as `husk usage` takes it. (default: $HUSK_PRICES)")
+    var prices: String?
+
+    @OptionGroup(title: "Culling")
+    var culling: CullingOptions
 
     @Argument(parsing: .allUnrecognized, help: .hidden)
     var sandbox: [String] = []
@@ -92,7 +97,7 @@ struct ServerCommand: AsyncParsableCommand {
         let contents = try ContentsStore(root: folder)
         let kernels = try HostedKernels(
             state: planner.state, keeper: planner.keeper, ledger: planner.ledger, limits: planner.limits,
-            logger: logger
+            maximum: planner.maximum, logger: logger
         ) { origin, kernel, sandbox in
             let below = contents.folder(of: origin.path)
             return try planner.order(
@@ -115,10 +120,14 @@ struct ServerCommand: AsyncParsableCommand {
         rules.allowsRemoteHosts = !["127.0.0.1", "::1", "localhost"].contains(host)
         if let allowOrigin { rules.origins = allowOrigin == "*" ? .everybody : .one(allowOrigin) }
         let certificate = try certificate.read()
+        var settings = ServerSettings(state: planner.state, root: folder)
+        settings.culling = culling.rules
+        settings.ledger = planner.ledger
+        settings.prices = try PriceFile.read(prices)
         let server = JupyterServer(
             kernels: kernels, terminals: terminals,
             specs: KernelSpecs([.init(name: kernelName, spec: spec, files: files)]), contents: contents, rules: rules,
-            metrics: MetricsAPI(metrics, isPublic: publicMetrics), logger: logger)
+            settings: settings, metrics: MetricsAPI(metrics, isPublic: publicMetrics), logger: logger)
         let host = host.contains(":") ? "[\(host)]" : host
         let serve = { @Sendable [address = self.host, port] in
             try await server.run(host: address, port: port, certificate: certificate) { port in

@@ -25,6 +25,9 @@ struct ServerOption: Hashable, Sendable {
         }
         add(.text, "host", "token", "root", "kernel-name", "allow-origin")
         add(.integer, "port", "orphan-timeout")
+        add(.integer, "cull-idle-timeout", "cull-interval")
+        add(.flag, "cull-connected", "cull-busy")
+        add(.text, "prices")
         add(.text, "certificate", "key", "otlp-endpoint", "log-format", "log-level")
         add(.flag, "public-metrics")
         add(.text, "python", "image", "workdir", "network", "landlock", "sandbox", "owner", "state")

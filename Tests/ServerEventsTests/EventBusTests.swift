@@ -1,0 +1,40 @@
+import JupyterProtocol
+import Testing
+
+@testable import ServerEvents
+
+/// Who hears what.
+@Suite struct EventBusTests {
+    private let event = ServerEvent(schema: "s", data: ["a": 1])
+
+    @Test func everybodyHears() async throws {
+        let bus = EventBus()
+        bus.tell(event)
+        let (first, second) = (bus.subscribe(), bus.subscribe())
+        bus.tell(event)
+        for subscription in [first, second] {
+            let bytes = try #require(await subscription.next())
+            #expect(try JSONValue(parsing: bytes) == ["schema_id": "s", "a": 1])
+        }
+    }
+
+    @Test func whoTakesNothingIsLetGo() async {
+        let bus = EventBus()
+        let (slow, other) = (bus.subscribe(), bus.subscribe())
+        let large = ServerEvent(schema: "s", data: ["a": .string(String(repeating: "x", count: 100_000))])
+        for _ in 0..<20 {
+            bus.tell(large)
+            #expect(await other.next() != nil)
+        }
+        var count = 0
+        while await slow.next() != nil { count += 1 }
+        #expect(count == 10)
+    }
+
+    @Test func aCancelledReaderHearsTheEnd() async {
+        let subscription = EventBus().subscribe()
+        let reader = Task { await subscription.next() }
+        reader.cancel()
+        #expect(await reader.value == nil)
+    }
+}
