@@ -25,16 +25,20 @@ final class RequestRules: ChannelDuplexHandler, RemovableChannelHandler {
     private var waiting: Int?
     /// Whether nothing that comes counts any more.
     private var isOver = false
-    private var isUpgraded = false
+    private var isOpening = false
 
     init(watch: ArrivalWatch) {
         self.watch = watch
     }
 
-    /// The connection is no more one of HTTP.
-    func leave() { watch.stop() }
+    /// The WebSocket is being opened: what comes and goes is HTTP no more, also before this is out of the way.
+    func leave() {
+        isOpening = true
+        watch.stop()
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !isOpening else { return context.fireChannelRead(data) }
         guard !isOver else { return }
         switch RequestRules.unwrapInboundIn(data) {
         case .head(let request):
@@ -71,10 +75,9 @@ final class RequestRules: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        guard !isUpgraded else { return context.write(data, promise: promise) }
+        guard !isOpening else { return context.write(data, promise: promise) }
         switch RequestRules.unwrapOutboundIn(data) {
         case .head(var answer):
-            isUpgraded = answer.status == .switchingProtocols
             guard answer.status.code >= 200 else { return context.write(data, promise: promise) }
             watch.isAnswering = true
             let number = answers + 1

@@ -138,14 +138,16 @@ public struct WebSocketUpgradeChannel: ServerChildChannel, HTTPChannelHandler {
                     if let subprotocol { answer.add(name: "Sec-WebSocket-Protocol", value: subprotocol) }
                     return answer
                 }.map { (answer: HTTPHeaders?) -> HTTPHeaders? in
-                    if answer != nil { gate.value.isOpening = true }
+                    if answer != nil {
+                        gate.value.isOpening = true
+                        rules.value.leave()
+                    }
                     return answer
                 }
             },
             upgradePipelineHandler: { channel, _ in
                 channel.eventLoop.makeCompletedFuture {
                     channel.pipeline.syncOperations.removeHandler(gate.value, promise: nil)
-                    rules.value.leave()
                     channel.pipeline.syncOperations.removeHandler(rules.value, promise: nil)
                     let aggregator = NIOWebSocketFrameAggregator(
                         minNonFinalFragmentSize: 0, maxAccumulatedFrameCount: 1 << 17,
