@@ -182,7 +182,7 @@ let package = Package(
             dependencies: [
                 "AccessRules", "Command", "ContentsStore", "JupyterProtocol", "JupyterServer", "JupyterServerAPI",
                 "KernelHosting", "LinuxKit", "OTLPTracing", "PrometheusMetrics", "TerminalHosting", "WebServing",
-                argumentParser, configuration, logging, metrics, tracing,
+                argumentParser, asyncHTTPClient, configuration, logging, metrics, ssl, tracing,
             ], swiftSettings: strict),
         .executableTarget(name: "husk-python", dependencies: ["PythonHost"], swiftSettings: strict),
 

@@ -10,9 +10,9 @@ struct HuskCommand: ParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            InstallCommand.self, KernelCommand.self, RunCommand.self, ServeCommand.self, DoctorCommand.self,
-            ListCommand.self,
-            StopCommand.self, UsageCommand.self, JournalCommand.self,
+            InstallCommand.self, KernelCommand.self, RunCommand.self, ServeCommand.self, ConnectCommand.self,
+            LogsCommand.self, DoctorCommand.self, ListCommand.self, StopCommand.self, UsageCommand.self,
+            JournalCommand.self,
         ])
 
 }

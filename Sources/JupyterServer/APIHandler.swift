@@ -66,7 +66,7 @@ struct APIHandler: Sendable {
         case .trust(let path): try await contents.trust(path)
         case .metrics:
             if let metrics { await metrics.answer(kernels.kernels) } else { throw APIError(404) }
-        case .file(let path): try await contents.file(path)
+        case .file(let path): try await contents.file(path, request)
         case .server(let endpoint): try await server.answer(endpoint, request)
         }
     }

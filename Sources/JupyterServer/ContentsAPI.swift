@@ -77,12 +77,18 @@ struct ContentsAPI: Sendable {
         }
     }
 
-    func file(_ path: String) async throws -> Answer {
+    /// A file as it is; with a wish to download as one to keep, and not to show.
+    func file(_ path: String, _ request: APIRequest) async throws -> Answer {
         let store = store
         return try await telling {
             let (bytes, mediaType) = try store.file(path)
-            let answer = Answer(
+            var answer = Answer(
                 status: 200, headers: [("Content-Type", mediaType ?? "application/octet-stream")], body: bytes)
+            if !(request.query["download"] ?? "").isEmpty {
+                // RFC 6266, section 4.3: any name, in UTF-8.
+                let name = PercentEncoding.encoded(path: path.split(separator: "/").last.map(String.init) ?? "")
+                answer.headers.append(("Content-Disposition", "attachment; filename*=utf-8''\(name)"))
+            }
             return (answer, [.contents("get", path)])
         }
     }

@@ -51,8 +51,8 @@ struct KernelAPI: Sendable {
         let name = name ?? specs.defaultName
         let id = id ?? JupyterID.random()
         return try await telling(.start, of: id, name) {
-            guard specs.spec(name) != nil else { throw APIError.kernelNotAvailable(name) }
-            let origin = KernelOrigin(spec: name, path: path, environment: environment)
+            guard let spec = specs.spec(name) else { throw APIError.kernelNotAvailable(name) }
+            let origin = KernelOrigin(spec: spec.model.name, path: path, environment: environment)
             do {
                 return try await withSpan("kernel start") { span in
                     span.attributes["husk.kernel.id"] = id

@@ -24,7 +24,10 @@ public struct KernelSpecs: Sendable {
 
     var defaultName: String { specs.first?.model.name ?? "" }
 
-    func spec(_ name: String) -> Spec? { specs.first { $0.model.name == name } }
+    /// The kernelspec of a name; for `python` also that of Python 3, which Jupyter's clients mean by it.
+    func spec(_ name: String) -> Spec? {
+        specs.first { $0.model.name == name } ?? (name == "python" ? specs.first { $0.model.name == "python3" } : nil)
+    }
 
     /// The type of a file beside a kernelspec.
     static func mediaType(_ file: String) -> String {

@@ -99,7 +99,9 @@ struct ServerCommand: AsyncParsableCommand {
             state: planner.state, keeper: planner.keeper, ledger: planner.ledger, limits: planner.limits,
             maximum: planner.maximum, logger: logger
         ) { origin, kernel, sandbox in
-            let below = contents.folder(of: origin.path)
+            // Jupyter's gateway clients name the folder in a variable.
+            let wish = origin.path.isEmpty ? origin.environment["KERNEL_WORKING_DIR"] ?? "" : origin.path
+            let below = contents.folder(of: ServerCommand.path(wish, below: folder))
             return try planner.order(
                 kernel, sandbox: sandbox, root: folder, folder: below.isEmpty ? folder : "\(folder)/\(below)",
                 environment: origin.environment)
@@ -109,7 +111,7 @@ struct ServerCommand: AsyncParsableCommand {
         }
         let terminals = HostedTerminals(
             TerminalPlace(state: planner.state, keeper: planner.keeper) { origin, name in
-                let below = contents.folder(of: origin.path)
+                let below = contents.folder(of: ServerCommand.path(origin.path, below: folder))
                 return try planner.terminal(
                     name, sandbox: origin.sandbox ?? "", root: folder,
                     folder: below.isEmpty ? folder : "\(folder)/\(below)")
@@ -119,6 +121,7 @@ struct ServerCommand: AsyncParsableCommand {
         var rules = AccessRules(token: token, cookieSecret: Hexadecimal.random(digits: 64))
         rules.allowsRemoteHosts = !["127.0.0.1", "::1", "localhost"].contains(host)
         if let allowOrigin { rules.origins = allowOrigin == "*" ? .everybody : .one(allowOrigin) }
+        let certificateFile = certificate.certificate.flatMap(ProcessVariables.resolved)
         let certificate = try certificate.read()
         var settings = ServerSettings(state: planner.state, root: folder)
         settings.culling = culling.rules
@@ -129,18 +132,29 @@ struct ServerCommand: AsyncParsableCommand {
             specs: KernelSpecs([.init(name: kernelName, spec: spec, files: files)]), contents: contents, rules: rules,
             settings: settings, metrics: MetricsAPI(metrics, isPublic: publicMetrics), logger: logger)
         let host = host.contains(":") ? "[\(host)]" : host
-        let serve = { @Sendable [address = self.host, port] in
+        let serve = { @Sendable [address = self.host, port, state = planner.state, certificateFile] in
             try await server.run(host: address, port: port, certificate: certificate) { port in
                 // As Jupyter users expect it: one line to copy.
                 let query = token.isEmpty ? "" : "?token=\(token)"
                 let scheme = certificate == nil ? "http" : "https"
+                let reachable = ["0.0.0.0", "[::]"].contains(host) ? "127.0.0.1" : host
+                let notice = ServerNotice(
+                    url: "\(scheme)://\(reachable):\(port)", token: token, certificate: certificateFile)
+                // Only the commands that ask the server miss it.
+                try? notice.write(in: state)
                 log.say("Husk serves \(folder) at\n    \(scheme)://\(host):\(port)/\(query)")
             }
         }
         if let exporter { try await exporter.whileRunning(serve) } else { try await serve() }
+        ServerNotice.remove(in: planner.state)
         await kernels.leave()
         log.say(
             "husk serve: stopped; kernels live on for \(orphanTimeout) s, or until a server takes them over")
+    }
+
+    /// A path as the contents API has it, of one that may be this machine's.
+    private static func path(_ path: String, below folder: String) -> String {
+        path.hasPrefix("\(folder)/") ? String(path.dropFirst(folder.count + 1)) : path
     }
 
     static func say(_ text: String) {

@@ -1,18 +1,41 @@
 import ArgumentParser
 import Glibc
 
-/// The program: options from wherever they are, then the server.
+/// The program: the server with options from wherever they are, and the commands that ask it.
 @main
 enum ServerProgram {
     static func main() async {
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        switch arguments.first {
+        case "connect": await run(ConnectCommand.self, Array(arguments.dropFirst()))
+        case "logs": await run(LogsCommand.self, Array(arguments.dropFirst()))
+        default: await serve(arguments.first == "serve" ? Array(arguments.dropFirst()) : arguments)
+        }
+    }
+
+    private static func serve(_ arguments: [String]) async {
         do {
-            let configuration = try ServerConfiguration(
-                commandLine: Array(CommandLine.arguments.dropFirst()), environment: ProcessVariables.all)
+            let configuration = try ServerConfiguration(commandLine: arguments, environment: ProcessVariables.all)
             await ServerCommand.main(configuration.arguments)
         } catch {
-            let line = Array("husk serve: \(error)\n".utf8)
-            _ = write(2, line, line.count)
-            exit(2)
+            fail("husk serve: \(error)", status: 2)
         }
+    }
+
+    private static func run<Command: AsyncParsableCommand>(_ command: Command.Type, _ arguments: [String]) async {
+        do {
+            guard var parsed = try command.parseAsRoot(arguments) as? Command else { return }
+            try await parsed.run()
+        } catch let error as ServerClientError {
+            fail("\(command.configuration.commandName ?? "husk"): \(error)", status: 1)
+        } catch {
+            command.exit(withError: error)
+        }
+    }
+
+    private static func fail(_ text: String, status: Int32) -> Never {
+        let line = Array("\(text)\n".utf8)
+        _ = write(2, line, line.count)
+        exit(status)
     }
 }

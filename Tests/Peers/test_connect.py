@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -168,4 +169,52 @@ def test_jupyter_console(server: Server, kernel: str, tmp_path: Path) -> None:
     console.run("exit(keep_kernel=True)")
     wait_until(lambda: not console.is_open, 20, "the console's end")
     assert text(channels.run("print(x + 1)")) == "43\n"
+    channels.close()
+
+
+def test_husk_connect(server: Server, kernel: str, tmp_path: Path) -> None:
+    """The command finds the server by its state directory, and writes the file."""
+    file = tmp_path / "kernel.json"
+    done = server.husk.run("connect", kernel, "-f", file)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{file}\n"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    with Client(json.loads(file.read_text())) as client:
+        client.wait_ready()
+        assert client.run_ok("print(1)").stdout == "1\n"
+    unknown = server.husk.run("connect", "00000000-0000-4000-8000-000000000000")
+    assert unknown.returncode == 1
+    assert "Kernel does not exist" in unknown.stderr
+    nobody = server.husk.run("connect", kernel, "--state", tmp_path)
+    assert nobody.returncode == 1
+    assert "no server runs" in nobody.stderr
+
+
+def test_husk_logs(server: Server, kernel: str) -> None:
+    """What cells print, up to now or as it comes, whole or from a place on."""
+    channels = server.channels(kernel)
+    done = channels.run("import sys; print('out'); print('err', file=sys.stderr); 6 * 7")
+    logs = server.husk.run("logs", kernel)
+    assert (logs.returncode, logs.stdout, logs.stderr) == (0, "out\n42\n", "err\n")
+    last = max(m["metadata"].get("husk", {}).get("seq", 0) for m in done)
+    channels.run("print('more'); 1 / 0")
+    logs = server.husk.run("logs", kernel, "--since", str(last))
+    assert logs.stdout == "more\n"
+    assert "ZeroDivisionError" in logs.stderr
+    events = server.husk.run("logs", kernel, "--json").stdout.splitlines()
+    sequences = [json.loads(event)["seq"] for event in events]
+    assert sequences == sorted(sequences)
+    following = subprocess.Popen(
+        server.husk.command("logs", kernel, "--follow", "--since", str(sequences[-1])),
+        env=server.husk.environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        channels.run("print('live')")
+        assert following.stdout is not None
+        assert following.stdout.readline() == "live\n"
+    finally:
+        following.kill()
+        following.wait()
     channels.close()
