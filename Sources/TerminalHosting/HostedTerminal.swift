@@ -12,6 +12,8 @@ public actor HostedTerminal {
     private static let past = 1 << 16
     /// Bytes that wait for a program that does not read; a terminal's own buffer is some kilobytes.
     private static let typedAhead = 1 << 20
+    /// Milliseconds that its program has to open it.
+    private static let opening: Int32 = 10_000
     /// How soon it is looked for a program that has opened it again.
     private static let reopening = Duration.milliseconds(100)
     /// How long the others wait for a client that takes nothing.
@@ -90,7 +92,11 @@ public actor HostedTerminal {
         let theirs = ends.take()
         _ = try keeper.start(order, descriptors: [theirs.descriptor.number])
         close(theirs)
-        guard var received = try mine.receive(), let descriptor = received.descriptors.take(0) else {
+        // Others in the sandbox could stop the process on its way.
+        var waiting = pollfd(fd: mine.descriptor.number, events: Int16(POLLIN), revents: 0)
+        guard poll(&waiting, 1, HostedTerminal.opening) > 0, var received = try mine.receive(),
+            let descriptor = received.descriptors.take(0)
+        else {
             try? keeper.send(.end(kernel: order.kernel))
             throw KernelError(code: "terminal_failed", "The terminal's program ended before it had begun.")
         }
