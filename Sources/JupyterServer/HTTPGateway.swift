@@ -91,8 +91,8 @@ struct HTTPGateway: HTTPResponder {
             $0.split(separator: ",").map { String($0.filter { $0 != " " }) }
         }
         let framing = KernelFraming(offered: offered)
-        // Without a name of its own a client cannot come back.
-        let client = query["session_id"].flatMap { $0.isEmpty ? nil : $0 } ?? JupyterID.random()
+        // Without a name of its own a client cannot come back. Names are written down with each place that is noted.
+        let client = query["session_id"].flatMap { (1...256).contains($0.utf8.count) ? $0 : nil } ?? JupyterID.random()
         let socket = KernelSocket(
             kernel: kernel, client: client, framing: framing, since: query["since"].flatMap { UInt64($0) })
         return .open(subprotocol: framing.subprotocol, headers: []) { messages, writer in

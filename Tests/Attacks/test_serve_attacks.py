@@ -494,6 +494,15 @@ def test_coming_during_a_restart(server: Server) -> None:
     server.delete(f"/api/kernels/{kernel}")
 
 
+def test_restarts_right_after_starts(server: Server) -> None:
+    """An interpreter that has just been forked is ended, too, and nobody waits for ever."""
+    for _ in range(40):
+        path = f"/api/kernels/{server.start_kernel()}"
+        assert server.post(f"{path}/interrupt").status_code == 204
+        assert server.post(f"{path}/restart").status_code == 200
+        assert server.delete(path).status_code == 204
+
+
 @pytest.mark.parametrize("moment", [0.0, 0.02, 0.05, 0.1, 0.2])
 def test_a_death_at_any_moment(server: Server, moment: float) -> None:
     """Whenever an interpreter dies, its kernel can still be ended."""
