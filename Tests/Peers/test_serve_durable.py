@@ -1,0 +1,234 @@
+"""`husk serve`: nothing of a cell is lost, whoever is killed, and how many there are."""
+
+from __future__ import annotations
+
+import random
+import socket
+import struct
+from collections.abc import Iterator
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from peers.husk import SEED, Husk
+from peers.processes import end_keeper
+from peers.readers import (
+    LINES,
+    WHOLE,
+    Reader,
+    assert_whole,
+    cell,
+    kinds,
+    of,
+    sequence,
+    told,
+)
+from peers.server import V1, Server
+from peers.waiting import wait_until
+from peers.wire import Client
+
+pytestmark = [pytest.mark.husk, pytest.mark.timeout(180)]
+
+KILLS = 20
+"""How often the server is killed in one cell."""
+
+LOSS = "output that was on its way to this client may be missing here"
+
+DROPS = 50
+"""How often a client is killed in one cell."""
+
+FRAMINGS = pytest.mark.parametrize("framing", [None, V1], ids=["legacy", "v1"])
+
+
+@pytest.fixture
+def kernel(server: Server) -> Iterator[str]:
+    """A fresh kernel's id."""
+    identifier = server.start_kernel()
+    yield identifier
+    server.delete(f"/api/kernels/{identifier}")
+
+
+def places(count: int, seed: int) -> list[int]:
+    """Lines at which something is killed; the cell has some way to go from the last."""
+    return sorted(random.Random(SEED * 1000 + seed).sample(range(LINES * 8 // 10), count))
+
+
+def numbers(messages: list[dict[str, Any]]) -> list[int]:
+    """The numbers of those messages that have one."""
+    return [number for number in map(sequence, messages) if number]
+
+
+def is_increasing(values: list[int]) -> bool:
+    """Whether each is greater than the one before."""
+    return all(one < other for one, other in pairwise(values))
+
+
+# ---- The server is killed
+
+
+def has_seen(line: int, reader: Reader) -> bool:
+    """Whether a client has seen a line."""
+    return reader.line >= line
+
+
+@pytest.fixture(scope="module")
+def killed(
+    husk: Husk, base: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[tuple[bool, str | None], Reader]]:
+    """Four clients, each with a cell of its own, in which the server was killed twenty times.
+
+    They are told apart by whether they say `since`, and by their framing.
+    """
+    own = husk.with_state(base / "serve-durable-killed")
+    server = Server(own, tmp_path_factory.mktemp("killed"))
+    ways = [(knows, framing) for knows in (True, False) for framing in (None, V1)]
+    readers = {
+        (knows, framing): Reader(server, framing, 20, knows=knows) for knows, framing in ways
+    }
+    everybody = list(readers.values())
+    try:
+        for reader in everybody:
+            reader.start()
+        for place in places(KILLS, 1):
+            wait_until(of(everybody, partial(has_seen, place), any), 60, f"line {place}")
+            wait_until(of(everybody, lambda r: r.is_connected), 30, "all are connected")
+            server.kill()
+            wait_until(of(everybody, lambda r: not r.is_connected), 30, "all have noticed")
+            server.start_again()
+        wait_until(of(everybody, lambda r: not r.is_alive()), 60, "all are through")
+        yield readers
+        assert server.stop() == 0, server.log
+    finally:
+        server.kill()
+        end_keeper(own.state)
+
+
+@FRAMINGS
+def test_server_killed_and_a_client_that_knows(
+    killed: dict[tuple[bool, str | None], Reader], framing: str | None
+) -> None:
+    """With `since` each event comes once, and in order."""
+    reader = killed[True, framing]
+    assert len(reader.heard) == KILLS + 1
+    messages = reader.messages
+    assert len(numbers(messages)) == len(messages)
+    assert is_increasing(numbers(messages))
+    assert_whole(messages)
+    rest = kinds(messages, reader.request)
+    assert rest[:2] == ["busy", "execute_input"]
+    assert sorted(rest[2:]) == ["execute_reply", "idle"]
+
+
+@FRAMINGS
+def test_server_killed_and_a_stock_client(
+    killed: dict[tuple[bool, str | None], Reader], framing: str | None
+) -> None:
+    """Nothing is missing or out of order, and what comes again comes behind the last pong."""
+    reader = killed[False, framing]
+    assert len(reader.heard) == KILLS + 1
+    # Else nothing was said by a pong, and everything might come again.
+    assert len(set(reader.known)) >= 3
+    covered = 0
+    """How much of what the cell tells was told so far."""
+    end = {0: 0}
+    """By the number of a message, how far it has told."""
+    for known, messages in zip([0, *reader.known], reader.heard, strict=True):
+        assert is_increasing(numbers(messages))
+        assert min(numbers(messages), default=known + 1) > known
+        piece = "".join(map(told, messages))
+        if piece.count("\n") < 2:
+            # It has no whole line, which would tell its place; what is missing is missed below.
+            continue
+        place = WHOLE.find(piece)
+        assert max(at for number, at in end.items() if number <= known) <= place <= covered
+        for message in messages:
+            place += len(told(message))
+            end[sequence(message)] = place
+        covered = max(covered, place)
+    assert covered == len(WHOLE)
+    # Of what comes again the text may be in other pieces; the rest is the same.
+    once = {m["header"]["msg_id"]: m for m in reader.messages}
+    rest = kinds(once.values(), reader.request)
+    assert rest[:2] == ["busy", "execute_input"]
+    assert sorted(rest[2:]) == ["execute_reply", "idle"]
+
+
+# ---- The client is killed
+
+
+@FRAMINGS
+def test_client_killed(server: Server, kernel: str, framing: str | None) -> None:
+    """Fifty times within a cell, with what it had not read: with `since` each event comes once."""
+    channels = server.channels(kernel, "killed", framing, since=0)
+    request = channels.execute(cell(5))
+    got: list[dict[str, Any]] = []
+    wanted = {"idle", "execute_reply"}
+    line, left = 0, places(DROPS, 2)
+    while wanted:
+        message = channels.receive()
+        got.append(message)
+        if message["parent_header"].get("msg_id") != request:
+            continue
+        kind, content = message["header"]["msg_type"], message["content"]
+        wanted.discard(content.get("execution_state", kind))
+        line += content["text"].count("\n") if kind == "stream" else 0
+        if left and line >= left[0]:
+            left.pop(0)
+            # With data that was not read the system says RST, as for a process that was killed.
+            channels.connection.sock.setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+            )
+            channels.drop()
+            channels = server.channels(kernel, "killed", framing, since=max(map(sequence, got)))
+    channels.close()
+    assert left == []
+    assert is_increasing(numbers(got))
+    assert len(numbers(got)) == len(got)
+    assert_whole(got)
+    rest = kinds(got, request)
+    assert rest[:2] == ["busy", "execute_input"]
+    assert sorted(rest[2:]) == ["execute_reply", "idle"]
+
+
+def test_server_killed_and_a_zeromq_client(server: Server, kernel: str) -> None:
+    """Five times in a cell: reply and idle arrive, and what is missing is said to be, where it is.
+
+    Nothing comes twice but the reply and the idle.
+    """
+    connection = server.post(f"/api/kernels/{kernel}/connect").json()
+    with Client(connection) as client:
+        client.wait_ready()
+        request = client.start(cell(5))
+        left = places(5, 3)
+        seen, notices = -1, 0
+        is_announced, is_cut = False, False
+        """Whether there was a notice since the last line, and whether the next may be of pieces."""
+        rest = ""
+        """A line that has begun."""
+        for message in client.published(request, 90):
+            if message.type != "stream":
+                continue
+            if message.content["name"] == "stderr":
+                assert LOSS in message.content["text"]
+                notices += 1
+                is_announced, is_cut = True, True
+                continue
+            *lines, rest = (rest + message.content["text"]).split("\n")
+            for line in lines[1:] if is_cut else lines:
+                number = int(line)
+                assert number == seen + 1 or (number > seen and is_announced)
+                seen, is_announced = number, False
+            is_cut = is_cut and not lines
+            if left and seen >= left[0]:
+                left.pop(0)
+                server.kill()
+                server.start_again()
+        assert left == []
+        assert seen == LINES - 1
+        assert rest == ""
+        assert notices == 5
+        assert client.reply(request).content["status"] == "ok"
+        assert client.run_ok("print('still', n)").stdout == f"still {LINES - 1}\n"
