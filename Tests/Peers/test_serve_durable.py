@@ -5,12 +5,15 @@ from __future__ import annotations
 import random
 import socket
 import struct
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from peers.husk import SEED, Husk
@@ -26,7 +29,8 @@ from peers.readers import (
     sequence,
     told,
 )
-from peers.server import V1, Server
+from peers.server import V1, Server, is_idle
+from peers.slow import SlowClient, anonymous_memory, flood
 from peers.waiting import wait_until
 from peers.wire import Client
 
@@ -39,6 +43,12 @@ LOSS = "output that was on its way to this client may be missing here"
 
 DROPS = 50
 """How often a client is killed in one cell."""
+
+FLOOD = 200_000_000
+"""Bytes that are written beside a client that hardly reads."""
+
+KERNELS = 200
+"""Kernels that wait."""
 
 FRAMINGS = pytest.mark.parametrize("framing", [None, V1], ids=["legacy", "v1"])
 
@@ -232,3 +242,80 @@ def test_server_killed_and_a_zeromq_client(server: Server, kernel: str) -> None:
         assert notices == 5
         assert client.reply(request).content["status"] == "ok"
         assert client.run_ok("print('still', n)").stdout == f"still {LINES - 1}\n"
+
+
+# ---- A client that hardly reads
+
+
+def test_slow_client(server: Server, kernel: str) -> None:
+    """The other one gets everything, and the server does not keep what the slow one has not read.
+
+    Tests/Peers/slow_client.py measures how fast.
+    """
+    before = anonymous_memory(server)
+    highest = before
+    with SlowClient(server, kernel) as slow:
+        channels = server.channels(kernel, framing=V1, since=0)
+        request = channels.execute(flood(FLOOD))
+        size, last = 0, 0
+        for message in channels.until(is_idle(request)):
+            assert sequence(message) > last
+            last = sequence(message)
+            if message["header"]["msg_type"] == "stream":
+                size += len(message["content"]["text"])
+                highest = max(highest, anonymous_memory(server))
+        channels.close()
+        assert size == FLOOD
+        assert not slow.is_through
+    print(f"server: {before >> 20} MiB, at most {highest >> 20} MiB with a client that is stuck")
+    assert highest - before < 96 << 20
+
+
+# ---- Many kernels
+
+
+def test_idle_kernels_cost_nothing(husk: Husk, base: Path, tmp_path: Path) -> None:
+    """Two hundred wait for their clients: the server does not use the processor."""
+    own = husk.with_state(base / "serve-durable-idle")
+    server = Server(own, tmp_path)
+    try:
+        process = psutil.Process(server.process.pid)
+        # What the first kernel needs once is none of the others' cost.
+        kernels = [server.start_kernel()]
+        memory, descriptors = process.memory_full_info().uss, process.num_fds()
+        with ThreadPoolExecutor(4) as pool:
+            kernels += pool.map(lambda _: server.start_kernel(), range(KERNELS - 1))
+        assert len(set(kernels)) == KERNELS
+        wait_until(lambda: states(server) == ["idle"] * KERNELS, 60, "all are idle")
+        used = cpu(process)
+        # The time is what is tested.
+        time.sleep(10)
+        used = cpu(process) - used
+        more = process.memory_full_info().uss - memory
+        print(
+            f"{KERNELS} idle kernels: {used:.2f} s of CPU in 10 s; each"
+            f" {(process.num_fds() - descriptors) / (KERNELS - 1):.1f} descriptors and"
+            f" {more / (KERNELS - 1) / 1e3:.0f} kB of the server"
+        )
+        assert used <= 0.05
+        with ThreadPoolExecutor(4) as pool:
+            answers = pool.map(lambda name: server.delete(f"/api/kernels/{name}"), kernels)
+            assert {answer.status_code for answer in answers} == {204}
+        assert server.get("/api/kernels").json() == []
+        # Those of the first kernel are among them.
+        wait_until(lambda: process.num_fds() <= descriptors, 10, "descriptors are closed")
+        assert server.stop() == 0, server.log
+    finally:
+        server.kill()
+        end_keeper(own.state)
+
+
+def states(server: Server) -> list[str]:
+    """States of all kernels."""
+    return [model["execution_state"] for model in server.get("/api/kernels").json()]
+
+
+def cpu(process: psutil.Process) -> float:
+    """Seconds that a process has computed."""
+    times = process.cpu_times()
+    return times.user + times.system
