@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import random
 import socket
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import psutil
 import pytest
+import requests
+from nbclient import NotebookClient
+from nbformat import NotebookNode, from_dict
 
-from peers.husk import SEED, Husk
+from peers.books import execute_over, normalised, widget_states
+from peers.husk import ROOT, SEED, Husk
 from peers.processes import end_keeper
 from peers.readers import (
     LINES,
@@ -49,6 +55,10 @@ FLOOD = 200_000_000
 
 KERNELS = 200
 """Kernels that wait."""
+
+BOOKS = sorted((ROOT / "Notebooks").glob("*.ipynb"))
+
+NOTEBOOKS = pytest.mark.parametrize("notebook", BOOKS, ids=[path.stem for path in BOOKS])
 
 FRAMINGS = pytest.mark.parametrize("framing", [None, V1], ids=["legacy", "v1"])
 
@@ -319,3 +329,113 @@ def cpu(process: psutil.Process) -> float:
     """Seconds that a process has computed."""
     times = process.cpu_times()
     return times.user + times.system
+
+
+# ---- Notebooks
+
+
+@pytest.fixture(scope="module")
+def over_zeromq(
+    jupyter_environment: dict[str, str], kernel_name: str
+) -> Callable[[Path], NotebookNode]:
+    """Gives a notebook as nbclient runs it with the kernelspec; each is run once."""
+    done: dict[Path, NotebookNode] = {}
+
+    def run(path: Path) -> NotebookNode:
+        if path not in done:
+            done[path] = nbformat.read(path, 4)
+            NotebookClient(done[path], kernel_name=kernel_name, timeout=60).execute()
+        return done[path]
+
+    return run
+
+
+@NOTEBOOKS
+def test_notebooks_over_a_websocket(
+    server: Server, kernel: str, over_zeromq: Callable[[Path], NotebookNode], notebook: Path
+) -> None:
+    """nbclient over a WebSocket gets what it gets over ZeroMQ, with the states of widgets."""
+    book = nbformat.read(notebook, 4)
+    channels = server.channels(kernel, framing=V1)
+    execute_over(channels, book)
+    channels.close()
+    expected = over_zeromq(notebook)
+    assert normalised(book) == normalised(expected)
+    assert widget_states(book) == widget_states(expected)
+
+
+@NOTEBOOKS
+def test_notebooks_over_http(
+    server: Server, kernel: str, over_zeromq: Callable[[Path], NotebookNode], notebook: Path
+) -> None:
+    """The results of requests have the outputs that nbclient puts together over ZeroMQ."""
+    book = nbformat.read(notebook, 4)
+    for one in book.cells:
+        if one.cell_type != "code":
+            continue
+        body = {"code": one.source, "allow_stdin": False, "stop_on_error": False}
+        answer = server.post(f"/api/kernels/{kernel}/execute", body)
+        assert answer.status_code == 202, answer.text
+        done = result(server, answer.headers["Location"])
+        assert done.status_code == 200, done.text
+        one.outputs = [from_dict(output) for output in json.loads(done.json()["outputs"])]
+        one.execution_count = done.json()["execution_count"]
+    # What a later cell changes of an earlier one's outputs is told by events only.
+    own = partial(normalised, ignoring="nbval-ignore-output")
+    assert own(book) == own(over_zeromq(notebook))
+
+
+def test_questions(server: Server, kernel: str) -> None:
+    """The cells of a notebook that ask, answered in each of the three ways, show the same."""
+    book = nbformat.read(ROOT / "Notebooks/input.ipynb", 4)
+    asking = [
+        cell.source for cell in book.cells if "raises-exception" in cell.metadata.get("tags", [])
+    ]
+    assert len(asking) == 2
+    code = [f"{source}" for source in asking]
+    expected = [("What is your name? ", False, "'Ada'"), ("Password: ", True, "'Ada'")]
+    over_http = []
+    for source in code:
+        answer = server.post(f"/api/kernels/{kernel}/execute", {"code": source})
+        path = answer.headers["Location"]
+        asked = result(server, path, 300).json()["input_request"]
+        assert server.post(f"/api/kernels/{kernel}/input", {"input": "Ada"}).status_code == 201
+        (output,) = json.loads(result(server, path).json()["outputs"])
+        over_http.append((asked["prompt"], asked["password"], output["data"]["text/plain"]))
+    assert over_http == expected
+    over_websocket = []
+    channels = server.channels(kernel)
+    for source in code:
+        request = channels.execute(source, allow_stdin=True)
+        for message in channels.until(is_idle(request)):
+            kind, content = message["header"]["msg_type"], message["content"]
+            if kind == "input_request":
+                question = content
+                channels.send("input_reply", {"value": "Ada"}, "stdin", message["header"])
+            elif kind == "execute_result":
+                shown = content["data"]["text/plain"]
+        over_websocket.append((question["prompt"], question["password"], shown))
+    channels.close()
+    assert over_websocket == expected
+    over_zeromq = []
+    with Client(server.post(f"/api/kernels/{kernel}/connect").json()) as client:
+        client.wait_ready()
+        for source in code:
+            request = client.start(source, allow_stdin=True)
+            asks = client.wait_for("stdin", lambda m: m.type == "input_request", 10, "question")
+            client.send("stdin", "input_reply", {"value": "Ada"}, parent=asks.header)
+            shown = client.finish(request).only("execute_result").content["data"]["text/plain"]
+            over_zeromq.append((asks.content["prompt"], asks.content["password"], shown))
+    assert over_zeromq == expected
+
+
+def result(server: Server, path: str, status: int = 200) -> requests.Response:
+    """The answer of a request, once it has that status."""
+    answers: list[requests.Response] = []
+
+    def is_there() -> bool:
+        answers.append(server.get(path))
+        return answers[-1].status_code == status or answers[-1].status_code >= 400
+
+    wait_until(is_there, 60, path, 0.02)
+    return answers[-1]
