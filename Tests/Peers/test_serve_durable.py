@@ -27,6 +27,7 @@ from peers.processes import end_keeper
 from peers.readers import (
     LINES,
     WHOLE,
+    Noting,
     Reader,
     assert_whole,
     cell,
@@ -279,6 +280,36 @@ def test_slow_client(server: Server, kernel: str) -> None:
         assert not slow.is_through
     print(f"server: {before >> 20} MiB, at most {highest >> 20} MiB with a client that is stuck")
     assert highest - before < 96 << 20
+
+
+@pytest.mark.xfail(strict=True, reason="replies overtake the output that waits")
+@pytest.mark.parametrize("knows", [True, False], ids=["since", "stock"])
+def test_client_that_is_behind_is_lost(server: Server, kernel: str, knows: bool) -> None:
+    """What it has not been told when it is lost it is told when it is back, reply or not."""
+    size = 30_000_000
+    since = 0 if knows else None
+    channels = server.channels(kernel, "behind", V1, since=since, kind=Noting)
+    assert isinstance(channels.connection, Noting)
+    pongs = channels.connection.pongs
+    channels.run("pass")
+    request = channels.execute(flood(size))
+    wait_until(lambda: states(server) == ["idle"], 60, "the cell is through")
+    got: list[dict[str, Any]] = []
+    for message in channels.until(lambda m: m["header"]["msg_type"] == "execute_reply"):
+        got.append(message)
+    last = max(map(sequence, got))
+    if not knows:
+        # It has answered a ping whose number is that of the reply; most has not been read then.
+        while all(number < last for _, number in pongs):
+            got.append(channels.receive())
+            time.sleep(0.01)
+    channels.drop()
+    channels = server.channels(kernel, "behind", V1, since=last if knows else None)
+    if not is_idle(request)(got[-1]):
+        got += channels.until(is_idle(request))
+    channels.close()
+    whole = {sequence(m): m["content"]["text"] for m in got if m["header"]["msg_type"] == "stream"}
+    assert sum(map(len, whole.values())) >= size
 
 
 # ---- Many kernels
