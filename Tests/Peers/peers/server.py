@@ -137,6 +137,7 @@ class Server:
         framing: str | None = None,
         since: int | None = None,
         headers: dict[str, str] | None = None,
+        kind: type[websocket.WebSocket] = websocket.WebSocket,
     ) -> Channels:
         """Opens the channels of a kernel."""
         session = session or uuid.uuid4().hex
@@ -147,6 +148,7 @@ class Server:
             sslopt={"ca_certs": str(self.certificate)} if self.certificate else None,
             subprotocols=[framing] if framing else None,
             timeout=60,
+            class_=kind,
         )
         return Channels(connection, session, framing)
 
