@@ -3,7 +3,7 @@ import Synchronization
 
 /// Events on their way from a kernel's thread to a client. It holds some megabytes; more waits in the kernel's journal.
 public final class EventQueue: Sendable {
-    /// Bytes beyond which there is no room for broadcasts. Answers have more: a client may wait for one before it reads on.
+    /// Bytes beyond which there is no room for broadcasts. An answer has room when everything before it has.
     private static let capacity = 4 << 20
     /// Bytes of a client that asks and does not listen; it is sent away, and can come back for the rest.
     private static let limit = 64 << 20

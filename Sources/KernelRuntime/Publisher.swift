@@ -7,14 +7,16 @@ import LinuxKit
 /// Hands every event of a kernel's journal to the front, in order and once.
 ///
 /// Live delivery and what follows a restart of the server are the same read. Where it has come to stands in a file of
-/// its own, so that a new server goes on where the last one was. A subscriber without room holds broadcasts up, but
-/// not replies: it may be waiting for one before it reads on.
+/// its own, so that a new server goes on where the last one was. Where broadcasts and replies have ways of their own, a
+/// subscriber without room holds up the former only: it may be waiting for a reply before it reads on.
 final class Publisher {
     /// Bytes of text up to which a message is worth waiting for more.
     private static let small = ChannelLayout.maximumPayload / 2
 
     let journal: Journal
     private let positionFile: OwnedDescriptorBox?
+    /// Whether replies overtake broadcasts that wait.
+    private let answersAhead: Bool
     private var reader: EventReader
     /// Answers what stands behind broadcasts that wait.
     private var answering: EventReader?
@@ -52,14 +54,17 @@ final class Publisher {
         if pread(file.descriptor.number, &saved, 24, 0) != 24 { saved = [0, 0, 0] }
         isInterrupted = saved[2] != 0
         positionFile = file
+        answersAhead = true
         reader = EventReader(journal, after: saved[0])
         answered = saved[1]
     }
 
-    /// Starts behind a sequence number, and keeps no account of where it has come to.
+    /// Starts behind a sequence number, and keeps no account of where it has come to. Everything goes one way, in order: a
+    /// client that has an event has all before it.
     init(_ journal: Journal, after sequence: UInt64) {
         self.journal = journal
         positionFile = nil
+        answersAhead = false
         saved = [sequence, sequence, 0]
         isInterrupted = false
         reader = EventReader(journal, after: sequence)
@@ -104,7 +109,7 @@ final class Publisher {
         }
         if pending.isEmpty {
             answering = nil
-        } else if answerAhead(through: front, request) {
+        } else if answersAhead, answerAhead(through: front, request) {
             hasDelivered = true
         }
         if let text, text.bytes.count > Publisher.small || budget.take(now: .now) { publishText(to: front) }

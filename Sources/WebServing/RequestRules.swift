@@ -95,15 +95,17 @@ final class RequestRules: ChannelDuplexHandler, RemovableChannelHandler {
             watch.isAnswering = false
             watch.unanswered = requests - answers
             guard let last, answers >= last else { return context.write(data, promise: promise) }
-            context.writeAndFlush(data, promise: promise)
-            end(context)
+            isOver = true
+            watch.stop()
+            // Not before a client that reads slowly has taken everything: a close drops what waits.
+            let written = promise ?? context.eventLoop.makePromise(of: Void.self)
+            written.futureResult.assumeIsolated().whenComplete { [self] _ in end(context) }
+            context.writeAndFlush(data, promise: written)
         }
     }
 
     /// Ends the connection behind what has been written.
     private func end(_ context: ChannelHandlerContext) {
-        isOver = true
-        watch.stop()
         guard !isWhole || requests > answers else { return context.close(promise: nil) }
         context.close(mode: .output, promise: nil)
         context.eventLoop.assumeIsolated().scheduleTask(in: RequestRules.lingering) { context.close(promise: nil) }
