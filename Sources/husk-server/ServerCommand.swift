@@ -81,7 +81,8 @@ struct ServerCommand: AsyncParsableCommand {
         let log = log
         let logger = log.logger()
         let token = token ?? Hexadecimal.random(digits: 48)
-        guard !token.isEmpty || ["127.0.0.1", "::1", "localhost"].contains(host) else {
+        let isLocal = ["127.0.0.1", "::1", "localhost"].contains(host)
+        guard !token.isEmpty || isLocal else {
             ServerCommand.say("husk serve: --host \(host) lets other machines in; that needs a token")
             throw ExitCode(2)
         }
@@ -119,7 +120,7 @@ struct ServerCommand: AsyncParsableCommand {
         try await terminals.adopt()
         let (spec, files) = try planner.specification()
         var rules = AccessRules(token: token, cookieSecret: Hexadecimal.random(digits: 64))
-        rules.allowsRemoteHosts = !["127.0.0.1", "::1", "localhost"].contains(host)
+        rules.allowsRemoteHosts = !isLocal
         if let allowOrigin { rules.origins = allowOrigin == "*" ? .everybody : .one(allowOrigin) }
         let certificateFile = certificate.certificate.flatMap(ProcessVariables.resolved)
         let certificate = try certificate.read()

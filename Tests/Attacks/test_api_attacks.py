@@ -252,19 +252,9 @@ def test_slow_but_steady(server: Server) -> None:
 # ---- Listeners that do not listen
 
 
-def resident(server: Server) -> int:
-    """Bytes of memory that the server has."""
-    pids = [server.process.pid]
-    for pid in pids:
-        pids += [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    (pid,) = [p for p in pids if Path(f"/proc/{p}/comm").read_text().startswith("husk-serv")]
-    fields = Path(f"/proc/{pid}/status").read_text().split("RssAnon:")[1].split()
-    return int(fields[0]) * 1024
-
-
 def test_a_subscriber_that_does_not_listen(server: Server) -> None:
     """It costs a megabyte, and is let go; others hear everything."""
-    before = resident(server)
+    before = server.anonymous_memory
     stalled = []
     for _ in range(5):
         connection = RawConnection(server.port, receive_buffer=4096)
@@ -279,7 +269,7 @@ def test_a_subscriber_that_does_not_listen(server: Server) -> None:
     session.headers["Authorization"] = f"token {server.token}"
     for _ in range(1000):
         assert session.post(f"{server.url}/api/events", json=event, timeout=20).status_code == 204
-    assert resident(server) - before < 64 * MIB
+    assert server.anonymous_memory - before < 64 * MIB
 
     def is_gone(connection: RawConnection) -> bool:
         try:

@@ -227,16 +227,6 @@ def test_no_socket_for_another_site(server: Server) -> None:
 # ---- Clients that do not listen
 
 
-def memory(server: Server) -> int:
-    """Bytes of memory that the server has."""
-    pids = [server.process.pid]
-    for pid in pids:
-        pids += [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    (pid,) = [p for p in pids if Path(f"/proc/{p}/comm").read_text().startswith("husk-serv")]
-    fields = Path(f"/proc/{pid}/status").read_text().split("RssAnon:")[1].split()
-    return int(fields[0]) * 1024
-
-
 def stalled(server: Server, kernel: str) -> RawConnection:
     """A client with a cell that prints much, and that reads nothing of it."""
     connection = RawConnection(server.port, receive_buffer=4096)
@@ -262,6 +252,7 @@ def test_a_kernel_of_a_client_that_does_not_listen(own_server: Server) -> None:
     """It can be ended, and the client is let go."""
     kernel = own_server.start_kernel()
     with stalled(own_server, kernel) as connection:
+        # Until the buffers on the way are full, which nothing tells.
         time.sleep(2)
         began = time.monotonic()
         assert own_server.delete(f"/api/kernels/{kernel}").status_code == 204
@@ -272,7 +263,7 @@ def test_a_kernel_of_a_client_that_does_not_listen(own_server: Server) -> None:
 def test_a_client_that_is_faster_than_its_kernel(own_server: Server) -> None:
     """What it sends waits with it, and not in the server's memory."""
     kernel = own_server.start_kernel()
-    before = memory(own_server)
+    before = own_server.anonymous_memory
     connection = RawConnection(own_server.port, timeout=5)
     connection.open(f"/api/kernels/{kernel}/channels?token={own_server.token}")
     with connection:
@@ -285,21 +276,21 @@ def test_a_client_that_is_faster_than_its_kernel(own_server: Server) -> None:
                 connection.send(many)
         except OSError:
             pass  # It is made to wait, or sent away.
-        assert memory(own_server) - before < 300 << 20
+        assert own_server.anonymous_memory - before < 300 << 20
 
 
 @pytest.mark.parametrize("data", [frame(PONG), frame(PONG, b"1"), frame(TEXT, b"{}")])
 def test_floods_of_nothing(own_server: Server, data: bytes) -> None:
     """What says nothing costs no memory, and keeps nobody else from the server."""
     kernel = own_server.start_kernel()
-    before = memory(own_server)
+    before = own_server.anonymous_memory
     with RawConnection(own_server.port, timeout=5) as connection:
         connection.open(f"/api/kernels/{kernel}/channels?token={own_server.token}")
         until = time.monotonic() + 5
         while time.monotonic() < until:
             connection.send(data * 1000)
             assert own_server.get("/api/kernels").ok
-        assert memory(own_server) - before < 64 << 20
+        assert own_server.anonymous_memory - before < 64 << 20
 
 
 # ---- The end
@@ -324,6 +315,7 @@ def leave_sockets(server: Server) -> list[RawConnection]:
 def leave_stalled(server: Server) -> list[RawConnection]:
     """A client that does not listen."""
     connection = stalled(server, server.start_kernel())
+    # Until the buffers on the way are full, which nothing tells.
     time.sleep(1)
     return [connection]
 
@@ -343,6 +335,7 @@ def leave_beginnings(server: Server) -> list[RawConnection]:
         connection = RawConnection(server.port)
         connection.send(data)
         connections.append(connection)
+    # Until the server has read them: it answers most of them with nothing.
     time.sleep(0.5)
     return connections
 

@@ -37,7 +37,7 @@ from peers.readers import (
     told,
 )
 from peers.server import V1, Server, is_idle
-from peers.slow import SlowClient, anonymous_memory, flood
+from peers.slow import SlowClient, flood
 from peers.waiting import wait_until
 from peers.wire import Client
 
@@ -263,7 +263,7 @@ def test_slow_client(server: Server, kernel: str) -> None:
 
     Tests/Peers/slow_client.py measures how fast.
     """
-    before = anonymous_memory(server)
+    before = server.anonymous_memory
     highest = before
     with SlowClient(server, kernel) as slow:
         channels = server.channels(kernel, framing=V1, since=0)
@@ -274,7 +274,7 @@ def test_slow_client(server: Server, kernel: str) -> None:
             last = sequence(message)
             if message["header"]["msg_type"] == "stream":
                 size += len(message["content"]["text"])
-                highest = max(highest, anonymous_memory(server))
+                highest = max(highest, server.anonymous_memory)
         channels.close()
         assert size == FLOOD
         assert not slow.is_through

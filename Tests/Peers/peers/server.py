@@ -83,6 +83,13 @@ class Server:
         """What its certificate is checked by."""
         return str(self.certificate) if self.certificate else True
 
+    @property
+    def anonymous_memory(self) -> int:
+        """Bytes of its memory that no file has."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        (line,) = [line for line in status.splitlines() if line.startswith("RssAnon:")]
+        return int(line.split()[1]) << 10
+
     def kill(self) -> None:
         """Ends it as a power cut would."""
         self.process.kill()

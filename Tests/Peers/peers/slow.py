@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -20,13 +19,6 @@ def flood(size: int) -> str:
         f"import sys\nline = 'x' * {LINE - 1} + '\\n'\n"
         f"for n in range({size // LINE}): sys.stdout.write(line)"
     )
-
-
-def anonymous_memory(server: Server) -> int:
-    """Bytes of a server's memory that no file has."""
-    status = Path(f"/proc/{server.process.pid}/status").read_text()
-    (line,) = [line for line in status.splitlines() if line.startswith("RssAnon:")]
-    return int(line.split()[1]) << 10
 
 
 class SlowClient:
