@@ -31,7 +31,10 @@ struct ServerCommand: AsyncParsableCommand {
     @Option(help: "The port; 0 for any.")
     var port = 8888
 
-    @Option(help: "What lets clients in; HUSK_TOKEN or a new one otherwise. An empty one lets everybody in.")
+    // A random token may begin with a dash.
+    @Option(
+        parsing: .unconditional,
+        help: "What lets clients in; HUSK_TOKEN or a new one otherwise. An empty one lets everybody in.")
     var token: String?
 
     @Option(help: "The folder whose files are served and shown to kernels.")

@@ -64,6 +64,13 @@ def test_the_command_line_the_environment_and_the_file(serve: Serve, tmp_path: P
     assert specs(server) == "argument"
 
 
+def test_a_token_that_begins_with_a_dash(serve: Serve) -> None:
+    """A random one may."""
+    server = serve("--token", "-dash")
+    server.token = "-dash"
+    assert server.get("/api/kernels").json() == []
+
+
 def test_the_sandbox(serve: Serve, tmp_path: Path) -> None:
     """Its options hold for every kernel."""
     for name in ("one", "two", "three"):

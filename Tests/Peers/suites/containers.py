@@ -59,7 +59,8 @@ class Container:
             text=True,
         )
         assert self._process.stdout is not None
-        assert "serves" in self._process.stdout.readline(), "husk serve did not start"
+        said = self._process.stdout.readline()
+        assert "serves" in said, f"husk serve did not start, and said: {said}"
 
     def reload(self) -> None:
         """Looks again."""
