@@ -133,10 +133,12 @@ let package = Package(
                 "SQLiteDatabase", "UsageLedger", "ZeroMQ", collections, logging, system,
             ],
             swiftSettings: strict),
+        .target(name: "LeaseWire", dependencies: ["KeeperWire", "KernelRuntime", "LinuxKit"], swiftSettings: strict),
         .target(
             name: "KernelHosting",
             dependencies: [
-                "JupyterProtocol", "KeeperWire", "KernelRuntime", "LinuxKit", "NotebookFormat", "SQLiteDatabase",
+                "JupyterProtocol", "KeeperWire", "KernelRuntime", "LeaseWire", "LinuxKit", "NotebookFormat",
+                "SQLiteDatabase",
                 collections, logging, metrics, tracing,
             ], swiftSettings: strict),
         .target(
@@ -164,8 +166,10 @@ let package = Package(
         .target(
             name: "Command",
             dependencies: [
-                "EventJournal", "JupyterProtocol", "KernelRuntime", "LinuxKit", "NotebookFormat", "Replay", "ZeroMQ",
-                "KeeperWire", "Sandboxing", "SQLiteDatabase", "UsageLedger", argumentParser, crypto, logging, system,
+                "EventJournal", "JupyterProtocol", "JupyterServerAPI", "KernelRuntime", "LeaseWire", "LinuxKit",
+                "NotebookFormat", "Replay",
+                "ZeroMQ", "KeeperWire", "Sandboxing", "SQLiteDatabase", "UsageLedger", argumentParser, crypto, logging,
+                system,
             ],
             swiftSettings: strict),
 

@@ -12,7 +12,7 @@ struct KernelPorts {
     /// A listening socket for each of `ConnectionFile.Socket.allCases`; none with ipc, which has no ports to lose.
     let listeners: [OwnedDescriptorBox]
 
-    private let file: String
+    let file: String
     private let firstChosen: ConnectionFile.Socket?
 
     /// Takes the ports. Throws a `Failure` that names the field of the port that cannot be had.

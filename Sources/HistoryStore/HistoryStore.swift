@@ -113,7 +113,7 @@ public final class HistoryStore {
             case .integer(let number): .integer(number)
             case .text(let text): .string(text)
             case .real(let number): .number(number)
-            case .null: .null
+            case .blob, .null: .null
             }
         }
         return .array([values[0], values[1], withOutput ? .array([values[2], values[3]]) : values[2]])

@@ -69,7 +69,8 @@ public enum Death: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    func encode(into writer: inout WireWriter) {
+    /// Appends it to a message.
+    public func encode(into writer: inout WireWriter) {
         let (kind, status): (UInt8, ExitStatus?) =
             switch self {
             case .process(let status): (0, status)
@@ -102,7 +103,8 @@ public enum Death: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    init(from reader: inout WireReader) throws(WireError) {
+    /// Reads it from a message.
+    public init(from reader: inout WireReader) throws(WireError) {
         let kind = try reader.integer(UInt8.self)
         switch kind {
         case 0, 1:

@@ -46,7 +46,8 @@ public struct KernelOrder: Hashable, Sendable {
             }
     }
 
-    func encode(into writer: inout WireWriter) {
+    /// Appends it to a message.
+    public func encode(into writer: inout WireWriter) {
         writer.append(kernel)
         writer.append(sandboxName)
         writer.append(owner)
@@ -55,7 +56,8 @@ public struct KernelOrder: Hashable, Sendable {
         interpreter.encode(into: &writer)
     }
 
-    init(from reader: inout WireReader) throws(WireError) {
+    /// Reads it from a message.
+    public init(from reader: inout WireReader) throws(WireError) {
         kernel = try reader.string()
         sandboxName = try reader.string()
         owner = try reader.string()

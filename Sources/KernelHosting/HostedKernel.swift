@@ -2,6 +2,7 @@ import Glibc
 public import JupyterProtocol
 import KeeperWire
 import KernelRuntime
+import LeaseWire
 import LinuxKit
 import Logging
 import Metrics
@@ -52,6 +53,8 @@ public actor HostedKernel {
     private var deaths: [ObjectIdentifier: Death] = [:]
     private var isRestarting = false
     private var isEnding = false
+    private var hasOwner = false
+    private var finish = KernelEnd.Awaited()
     private var lastActivity: Int64
     /// Who waits for an interpreter's end.
     private var ends: [ObjectIdentifier: [CheckedContinuation<Void, Never>]] = [:]
@@ -88,7 +91,8 @@ public actor HostedKernel {
             } else { .dead }
         return KernelState(
             activity: activity, reason: death.map(\.description),
-            lastActivity: max(lastActivity, server?.lastActivity ?? 0), connections: clients.count + observers.count)
+            lastActivity: max(lastActivity, server?.lastActivity ?? 0),
+            connections: clients.count + observers.count + (hasOwner ? 1 : 0))
     }
 
     /// The session id in the header of everything that it says; nil once it has ended.
@@ -96,20 +100,27 @@ public actor HostedKernel {
 
     // MARK: Beginning and end
 
-    /// Starts the interpreter.
-    func start() throws {
-        let server = try makeServer()
+    /// Starts the interpreter, and serves it through sockets that somebody has opened.
+    func start(through given: KernelSockets.Given? = nil) throws {
+        let server = try makeServer(ports: given?.connection.portMembers)
+        if let given {
+            sockets = try KernelSockets(
+                server, taking: given, file: place.connection(of: id), logger: place.logger)
+        }
+        try serve(server, through: sockets)
         self.server = server
         begin(server)
     }
 
     /// Takes over the interpreter that an earlier server started.
     func adopt() throws {
+        let connection = try KernelSockets.connection(in: place.connection(of: id))
         let server = try KernelServer(
-            attachingTo: journal, ports: .object([:]), history: history, ledger: place.ledger, limits: place.limits,
+            attachingTo: journal, ports: connection?.portMembers ?? .object([:]), history: history,
+            ledger: place.ledger, limits: origin.terms?.limits ?? place.limits,
             keeper: KeeperConnection(state: place.state, program: place.keeper), loop: thread.loop)
         self.server = server
-        sockets = try KernelSockets(resuming: server, file: place.connection(of: id), logger: place.logger)
+        sockets = try connection.map { try KernelSockets(server, resuming: $0, logger: place.logger) }
         try serve(server, through: sockets)
         begin(server)
         try? executions.resume(server, generation: record.generation)
@@ -132,6 +143,7 @@ public actor HostedKernel {
         let new: KernelServer
         do {
             new = try makeServer()
+            try serve(new)
         } catch {
             record.generation -= 1
             throw error
@@ -169,6 +181,7 @@ public actor HostedKernel {
         server = nil
         unlink(place.connection(of: id))
         KernelServer.History.remove(place.history(of: id))
+        finish.come(KernelEnd(death: .requested, lastWords: ""))
     }
 
     /// Lets go of it: it goes on, and the next process takes it over.
@@ -176,7 +189,22 @@ public actor HostedKernel {
         server?.leave()
         sockets?.close()
         server = nil
+        finish.come(nil)
     }
+
+    /// Lets a process own it. Returns what its clients have been told of its sockets.
+    func lend() -> ConnectionFile? {
+        hasOwner = true
+        return sockets?.connection
+    }
+
+    /// Waits for its end; nil when it goes on without this process.
+    func finalEnd() async -> KernelEnd? {
+        await withCheckedContinuation { finish.tell($0) }
+    }
+
+    /// Its name with the keeper.
+    var keptName: String { record.kernelName }
 
     private func endOfRestart() async {
         await withCheckedContinuation { restarts.append($0) }
@@ -205,19 +233,25 @@ public actor HostedKernel {
         await withCheckedContinuation { ends[name, default: []].append($0) }
     }
 
-    private func makeServer() throws -> KernelServer {
-        let order = try place.plan(origin, record.kernelName, id)
-        let server = try KernelServer(
-            starting: order, in: journal, ports: .object([:]), history: history, ledger: place.ledger,
-            limits: place.limits, keeper: KeeperConnection(state: place.state, program: place.keeper),
-            loop: thread.loop)
-        try serve(server)
-        return server
+    private func makeServer(ports: JSONValue? = nil) throws -> KernelServer {
+        try KernelServer(
+            starting: try order(), in: journal, ports: ports ?? .object([:]), history: history, ledger: place.ledger,
+            limits: origin.terms?.limits ?? place.limits,
+            keeper: KeeperConnection(state: place.state, program: place.keeper), loop: thread.loop)
+    }
+
+    private func order() throws -> KernelOrder {
+        guard var order = origin.terms?.order else { return try place.plan(origin, record.kernelName, id) }
+        order.kernel = record.kernelName
+        // Of its name, so that the files of one that is restarted stay.
+        if order.sandboxName.isEmpty { order.sandboxName = id }
+        return order
     }
 
     private func serve(_ server: KernelServer, through front: KernelSockets? = nil) throws {
         let ended = ObjectIdentifier(server)
         server.cellObserver = CellWatch(kernel: id)
+        server.onProblem = { [logger = place.logger] in logger.warning("\($0)") }
         server.onEnd = { [weak self] death in self?.assumeIsolated { $0.noteEnd(of: ended, death) } }
         try server.serve(front)
     }
@@ -231,12 +265,13 @@ public actor HostedKernel {
         executions.fail("The kernel has ended: \(reason)", reason: "kernel_died")
         if !isEnding, !isRestarting {
             place.onDeath(KernelDeath(id: id, name: origin.spec, death: reason))
+            finish.come(KernelEnd(death: reason, lastWords: server.lastWords))
         }
     }
 
     private var journal: KernelServer.Place { .init(state: place.state, kernel: record.kernelName) }
 
-    private var history: KernelServer.History { .file(place.history(of: id)) }
+    private var history: KernelServer.History { origin.terms?.history ?? .file(place.history(of: id)) }
 
     // MARK: Clients
 

@@ -89,6 +89,13 @@ public actor HostedKernels {
 
     /// Starts a kernel.
     public func start(_ id: String, from origin: KernelOrigin) async throws -> HostedKernel {
+        try await start(id, from: origin, through: nil)
+    }
+
+    /// Starts a kernel with the sockets that its owner has opened.
+    func start(
+        _ id: String, from origin: KernelOrigin, through sockets: KernelSockets.Given?
+    ) async throws -> HostedKernel {
         guard kernels[id] == nil, !ending.contains(id) else { throw HostingError.exists(id) }
         if let maximum, kernels.count + ending.count >= maximum { throw HostingError.full(maximum) }
         let record = KernelRecord(id: id, origin: origin)
@@ -97,7 +104,7 @@ public actor HostedKernels {
         order.append(id)
         let began = ContinuousClock.now
         do {
-            try await kernel.start()
+            try await kernel.start(through: sockets)
             guard kernels[id] === kernel else { throw HostingError.ended(id) }
             try register.keep(record)
             HostingMetrics.began(.started)

@@ -1,11 +1,12 @@
 import Glibc
 import JupyterProtocol
+import LeaseWire
 import SQLiteDatabase
 
 /// The kernels of a state directory, for the server's next start. For one thread.
 final class KernelRegister {
     /// The schema's number; a database with a higher one is a later Husk's.
-    private static let version: Int64 = 2
+    private static let version: Int64 = 3
 
     private let database: Database
 
@@ -33,32 +34,37 @@ final class KernelRegister {
                   since INTEGER NOT NULL, result TEXT, PRIMARY KEY (kernel, id), UNIQUE (kernel, key)) STRICT
                 """)
         }
+        if version < 3 { try database.run("ALTER TABLE kernels ADD COLUMN terms BLOB") }
         if version < KernelRegister.version { try database.run("PRAGMA user_version = \(KernelRegister.version)") }
     }
 
     /// All kernels.
     func all() throws(DatabaseError) -> [KernelRecord] {
-        try database.run("SELECT id, spec, path, environment, generation, base, positions FROM kernels ORDER BY rowid")
-            .compactMap {
-                guard case .text(let id) = $0[0], case .text(let spec) = $0[1], case .text(let path) = $0[2],
-                    case .text(let variables) = $0[3], case .integer(let generation) = $0[4],
-                    case .integer(let base) = $0[5], case .text(let positions) = $0[6]
-                else { return nil }
-                let environment = KernelRegister.members(variables).compactMapValues(\.stringValue)
-                return KernelRecord(
-                    id: id, origin: KernelOrigin(spec: spec, path: path, environment: environment),
-                    generation: UInt64(clamping: generation), base: UInt64(clamping: base),
-                    positions: KernelRegister.members(positions).compactMapValues(\.integerValue).mapValues {
-                        UInt64(clamping: $0)
-                    })
-            }
+        try database.run(
+            "SELECT id, spec, path, environment, generation, base, positions, terms FROM kernels ORDER BY rowid"
+        )
+        .compactMap {
+            guard case .text(let id) = $0[0], case .text(let spec) = $0[1], case .text(let path) = $0[2],
+                case .text(let variables) = $0[3], case .integer(let generation) = $0[4],
+                case .integer(let base) = $0[5], case .text(let positions) = $0[6]
+            else { return nil }
+            let environment = KernelRegister.members(variables).compactMapValues(\.stringValue)
+            var terms: LeaseTerms?
+            if case .blob(let bytes) = $0[7] { terms = try? LeaseTerms(decoding: bytes) }
+            return KernelRecord(
+                id: id, origin: KernelOrigin(spec: spec, path: path, environment: environment, terms: terms),
+                generation: UInt64(clamping: generation), base: UInt64(clamping: base),
+                positions: KernelRegister.members(positions).compactMapValues(\.integerValue).mapValues {
+                    UInt64(clamping: $0)
+                })
+        }
     }
 
     /// Writes a kernel down, or what has changed of it.
     func keep(_ record: KernelRecord) throws(DatabaseError) {
         try database.run(
             """
-            INSERT INTO kernels VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
+            INSERT INTO kernels VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
               generation = excluded.generation, base = excluded.base, positions = excluded.positions
             """,
             [
@@ -66,6 +72,7 @@ final class KernelRegister {
                 KernelRegister.text(record.origin.environment.mapValues { .string($0) }),
                 .integer(Int64(clamping: record.generation)), .integer(Int64(clamping: record.base)),
                 KernelRegister.text(record.positions.mapValues { .integer(Int64(clamping: $0)) }),
+                record.origin.terms.map { .blob($0.encoded) } ?? .null,
             ])
     }
 

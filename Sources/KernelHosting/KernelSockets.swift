@@ -9,9 +9,31 @@ import Logging
 /// The connection file beside the register and the listening sockets with the keeper outlive the process, so that
 /// ports and key stay the same. On the kernel's thread.
 final class KernelSockets: KernelFront {
+    /// Sockets that somebody else has opened.
+    struct Given: Sendable {
+        /// Every port is known.
+        let connection: ConnectionFile
+        /// A listening socket for each of `ConnectionFile.Socket.allCases`.
+        let listeners: [OwnedDescriptorBox]
+    }
+
     let connection: ConnectionFile
     private let listeners: [OwnedDescriptorBox]
     private let front: ZMQFront
+
+    /// Takes sockets for a kernel before it is served.
+    ///
+    /// - Parameter file: where the connection file is to be.
+    init(_ server: KernelServer, taking given: Given, file: String, logger: Logger) throws {
+        connection = given.connection
+        listeners = given.listeners
+        guard listeners.count == ConnectionFile.Socket.allCases.count else {
+            throw ConnectionFileError(field: "", "came without its sockets")
+        }
+        front = try KernelSockets.front(server, connection, listeners, isResumed: false, logger)
+        try WholeFile.write(connection.encoded(), to: file, mode: 0o600)
+        try KernelSockets.deposit(listeners, with: server)
+    }
 
     /// Opens new sockets for a kernel that is served, on ports of this machine's that nobody has.
     ///
@@ -37,15 +59,20 @@ final class KernelSockets: KernelFront {
         server.admit(through: self, after: server.lastSequence, ports: connection.portMembers)
     }
 
-    /// Opens those again that an earlier process has made, before the kernel is served. Nil when it has made none.
-    init?(resuming server: KernelServer, file: String, logger: Logger) throws {
+    /// The connection file that an earlier process has left; nil when it has made no sockets.
+    static func connection(in file: String) throws -> ConnectionFile? {
         guard access(file, F_OK) == 0 else { return nil }
-        connection = try ConnectionFile(parsing: try WholeFile.read(file))
-        if server.deposit.count == ConnectionFile.Socket.allCases.count {
-            listeners = server.deposit
+        return try ConnectionFile(parsing: try WholeFile.read(file))
+    }
+
+    /// Opens those again that an earlier process has made, before the kernel is served.
+    init(_ server: KernelServer, resuming connection: ConnectionFile, logger: Logger) throws {
+        self.connection = connection
+        let deposit = server.takeDeposit()
+        if deposit.count == ConnectionFile.Socket.allCases.count {
+            listeners = deposit
         } else {
             // It was killed before it had given them away.
-            let connection = connection
             listeners = try ConnectionFile.Socket.allCases.map {
                 OwnedDescriptorBox(try TCPListener.listen(address: connection.ip, port: connection.ports[$0] ?? 0))
             }

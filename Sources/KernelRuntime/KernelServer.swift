@@ -77,8 +77,7 @@ public final class KernelServer {
     private var isPumping = false
     private(set) var hasReportedEnd = false
 
-    /// The descriptors that an earlier server deposited: the listening sockets.
-    public private(set) var deposit: [OwnedDescriptorBox] = []
+    private var deposit: [OwnedDescriptorBox] = []
 
     // MARK: Start and attach
 
@@ -178,6 +177,12 @@ public final class KernelServer {
         publisher.start(after: sequence)
         machine.ports = ports
         self.front = front
+    }
+
+    /// Takes what an earlier server deposited: the listening sockets.
+    public func takeDeposit() -> [OwnedDescriptorBox] {
+        defer { deposit = [] }
+        return deposit
     }
 
     /// Gives the keeper copies of the listening sockets.

@@ -18,13 +18,16 @@ public struct OutgoingMessage: Hashable, Sendable {
     public var buffers: [[UInt8]]
     /// How many records were dropped of which this message tells; 0 for one that tells something else.
     public var dropped: UInt64 = 0
+    /// What is added to the id of a message that may have been told before; empty otherwise. Jupyter's clients throw at
+    /// a signature that they have seen, and take no notice of another reply.
+    public var copy = ""
 
     /// The message of a kernel with this session id, for a transport to sign or to frame.
     public func wire(session: String, identities: [[UInt8]] = []) -> WireMessage {
         WireMessage(
             identities: identities,
             header: MessageHeader(
-                id: "\(session)_\(sequence)", session: session, username: "husk",
+                id: "\(session)_\(sequence)\(copy)", session: session, username: "husk",
                 date: Timestamp.iso8601(microseconds: time), type: type),
             parentHeader: parentHeader, metadata: metadata, content: content, buffers: buffers)
     }

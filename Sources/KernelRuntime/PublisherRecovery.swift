@@ -1,5 +1,6 @@
 import EventJournal
 import InterpreterChannel
+import LinuxKit
 
 extension Publisher {
     /// Records that sockets may have held for slow clients when their process was killed; they hold 4096 messages of each.
@@ -18,6 +19,8 @@ extension Publisher {
         let (published, answered) = (saved[0], saved[1])
         guard published > 0 || answered > 0 else { return }
         var ends: [OutgoingMessage] = []
+        // Another one after each kill.
+        let copy = "_\(Hexadecimal.random(digits: 8))"
         let last = max(published, answered)
         var reader = EventReader(journal, after: last > Publisher.held ? last - Publisher.held : 0)
         while let (event, record) = reader.next(), record.sequence <= last {
@@ -25,18 +28,22 @@ extension Publisher {
             switch event {
             case .reply(let said) where record.sequence <= answered:
                 var reply = message(record, asked, type: said.type, content: said.content)
+                reply.copy = copy
                 reply.metadata = said.metadata
                 reply.buffers = said.buffers
                 front.reply(reply, to: asked)
             case .broadcast("status", let content, _, _)
             where record.sequence <= published && content == EventRules.status("idle"):
-                ends.append(message(record, asked, type: "status", content: content))
+                var end = message(record, asked, type: "status", content: content)
+                end.copy = copy
+                ends.append(end)
             default: continue
             }
         }
         let line = "husk: the server was killed; output that was on its way to this client may be missing here.\n"
         let mark = JournalRecord.mark(published)
-        let notice = message(mark, running, type: "stream", content: EventRules.stream("stderr", Array(line.utf8)))
+        var notice = message(mark, running, type: "stream", content: EventRules.stream("stderr", Array(line.utf8)))
+        notice.copy = copy
         publishLater([notice] + ends)
     }
 }

@@ -10,6 +10,8 @@ public final class Database {
         case real(Double)
         /// A text.
         case text(String)
+        /// Bytes.
+        case blob([UInt8])
         /// NULL.
         case null
     }
@@ -97,6 +99,9 @@ public final class Database {
                         UInt8(SQLITE_UTF8))
                 }
             }
+        case .blob(let bytes):
+            let transient = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
+            code = sqlite3_bind_blob64(statement, index, bytes, UInt64(bytes.count), transient)
         case .null: code = sqlite3_bind_null(statement, index)
         }
         if code != SQLITE_OK { throw error(code) }
@@ -107,6 +112,10 @@ public final class Database {
         case SQLITE_INTEGER: return .integer(sqlite3_column_int64(statement, index))
         case SQLITE_FLOAT: return .real(sqlite3_column_double(statement, index))
         case SQLITE_NULL: return .null
+        case SQLITE_BLOB:
+            let count = Int(sqlite3_column_bytes(statement, index))
+            guard let bytes = sqlite3_column_blob(statement, index) else { return .blob([]) }
+            return .blob(Array(UnsafeRawBufferPointer(start: bytes, count: count)))
         default:
             guard let text = sqlite3_column_text(statement, index) else { return .null }
             let count = Int(sqlite3_column_bytes(statement, index))

@@ -94,7 +94,7 @@ public final class UsageLedger {
             switch row[index] {
             case .real(let value): value
             case .integer(let value): Double(value)
-            case .text, .null: 0
+            case .text, .blob, .null: 0
             }
         }
         func integer(_ index: Int) -> Int64 { if case .integer(let value) = row[index] { value } else { 0 } }

@@ -110,9 +110,10 @@ struct ServerCommand: AsyncParsableCommand {
                 kernel, sandbox: sandbox, root: folder, folder: below.isEmpty ? folder : "\(folder)/\(below)",
                 environment: origin.environment)
         }
-        for (id, reason) in try await kernels.adopt() {
-            log.say("husk serve: the kernel \(id) is gone: \(reason)")
-        }
+        let gone = try await kernels.adopt()
+        for (id, reason) in gone { log.say("husk serve: the kernel \(id) is gone: \(reason)") }
+        let leases = try KernelLeases(state: planner.state, kernels: kernels, lost: gone)
+        try await leases.open()
         let terminals = HostedTerminals(
             TerminalPlace(state: planner.state, keeper: planner.keeper) { origin, name in
                 let below = contents.folder(of: ServerCommand.path(origin.path, below: folder))
@@ -151,6 +152,7 @@ struct ServerCommand: AsyncParsableCommand {
         }
         if let exporter { try await exporter.whileRunning(serve) } else { try await serve() }
         ServerNotice.remove(in: planner.state)
+        await leases.close()
         await kernels.leave()
         log.say(
             "husk serve: stopped; kernels live on for \(orphanTimeout) s, or until a server takes them over")

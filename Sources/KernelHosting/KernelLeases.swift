@@ -1,0 +1,209 @@
+import Glibc
+import JupyterProtocol
+import KeeperWire
+import LeaseWire
+import LinuxKit
+
+/// Lets other processes of the user own kernels of the server. Such a kernel ends with its owner, and waits for it for
+/// some time after a restart of the server.
+public actor KernelLeases {
+    private nonisolated let thread: EventThread
+    private let kernels: HostedKernels
+    private let path: String
+    private var listener: OwnedDescriptorBox?
+    private var owners: [ObjectIdentifier: LeaseOwner] = [:]
+    /// Kernels whose owners have not come back yet.
+    private var forlorn: [String: EventLoop.Timer] = [:]
+    /// Kernels that were to be taken over, and why that could not be.
+    private let lost: [String: String]
+    /// Kernels whose ports are not free yet.
+    private var ending: Set<String> = []
+    /// Who waits for ports.
+    private var settlers: [LeaseOwner] = []
+
+    /// See the protocol that requires it.
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
+
+    /// Prepares leases on the kernels of a state directory.
+    ///
+    /// - Parameter lost: the kernels that an earlier server had and that could not be taken over, with the reasons.
+    public init(state: String, kernels: HostedKernels, lost: [(id: String, reason: String)]) throws {
+        thread = try EventThread()
+        path = LeaseConnection.path(state)
+        self.kernels = kernels
+        self.lost = Dictionary(lost, uniquingKeysWith: { first, _ in first })
+    }
+
+    deinit { thread.stop() }
+
+    /// Lets owners come, back or for the first time.
+    public func open() async throws {
+        for kernel in await kernels.all {
+            guard let terms = kernel.origin.terms else { continue }
+            forlorn[kernel.id] = thread.loop.after(.seconds(terms.order.orphanSeconds)) { [weak self] in
+                self?.assumeIsolated { $0.end(kernel.id) }
+            }
+        }
+        // The lock of the register says that no other server listens there.
+        unlink(path)
+        let listener = OwnedDescriptorBox(try MessageSocket.listen(at: path))
+        _ = try thread.loop.watch(listener.descriptor.number) { [weak self] _ in self?.assumeIsolated { $0.accept() } }
+        self.listener = listener
+    }
+
+    /// Lets go of all owners: their kernels go on, and they wait for the next server.
+    public func close() {
+        unlink(path)
+        for owner in owners.values { forget(owner) }
+        for timer in forlorn.values { thread.loop.cancel(timer) }
+        owners = [:]
+    }
+
+    // MARK: Owners
+
+    private func accept() {
+        guard let listener else { return }
+        while let socket = try? MessageSocket.accept(from: listener.descriptor) {
+            // The folder is mode 0700; this is the second lock on the same door.
+            guard (try? socket.peerUserID()) == geteuid(), (try? socket.descriptor.setNonBlocking(true)) != nil else {
+                continue
+            }
+            let owner = LeaseOwner(socket)
+            let name = ObjectIdentifier(owner)
+            owners[name] = owner
+            owner.watch = try? thread.loop.watch(owner.socket.descriptor.number) { [weak self] _ in
+                self?.assumeIsolated { $0.read(name) }
+            }
+        }
+    }
+
+    private func read(_ name: ObjectIdentifier) {
+        guard let owner = owners[name] else { return }
+        var received: MessageSocket.Received
+        do throws(SystemError) {
+            guard let message = try owner.socket.receive() else { return drop(owner) }
+            received = message
+        } catch {
+            return error.errno == EAGAIN || error.errno == EINTR ? () : drop(owner)
+        }
+        var listeners: [OwnedDescriptorBox] = []
+        for index in 0..<received.descriptors.count {
+            if let listener = received.descriptors.take(index) { listeners.append(OwnedDescriptorBox(listener)) }
+        }
+        guard let request = try? LeaseRequest(decoding: received.bytes) else { return drop(owner) }
+        take(request, listeners, from: owner)
+    }
+
+    private func take(_ request: LeaseRequest, _ listeners: [OwnedDescriptorBox], from owner: LeaseOwner) {
+        switch request {
+        case .hello: owner.tell(.hello)
+        case .start(let ids, let connection, let terms):
+            guard !owner.hasAsked else { return drop(owner) }
+            owner.hasAsked = true
+            Task { await start(ids, connection, terms, listeners, for: owner) }
+        case .resume(let id):
+            guard !owner.hasAsked else { return drop(owner) }
+            owner.hasAsked = true
+            Task { await resume(id, for: owner) }
+        case .interrupt:
+            guard let kernel = owner.kernel else { return }
+            Task { await kernel.interrupt() }
+        case .end:
+            if let kernel = owner.kernel { end(kernel.id) }
+        case .settle:
+            settlers.append(owner)
+            settle()
+        }
+    }
+
+    /// The owner has gone.
+    private func drop(_ owner: LeaseOwner) {
+        forget(owner)
+        owners[ObjectIdentifier(owner)] = nil
+        settlers.removeAll { $0 === owner }
+        if let kernel = owner.kernel { end(kernel.id) }
+    }
+
+    private func forget(_ owner: LeaseOwner) {
+        if let watch = owner.watch { thread.loop.forget(watch) }
+        owner.watch = nil
+    }
+
+    // MARK: Kernels
+
+    private func start(
+        _ ids: [String], _ connection: [UInt8], _ terms: LeaseTerms, _ listeners: [OwnedDescriptorBox],
+        for owner: LeaseOwner
+    ) async {
+        do {
+            let connection = try ConnectionFile(parsing: connection)
+            let origin = KernelOrigin(spec: connection.kernelName, terms: terms)
+            let sockets = KernelSockets.Given(connection: connection, listeners: listeners)
+            for id in ids {
+                do {
+                    return await lend(try await kernels.start(id, from: origin, through: sockets), to: owner)
+                } catch HostingError.exists where id != ids.last {
+                    continue
+                }
+            }
+        } catch {
+            owner.tell(.refused("\(error)"))
+        }
+    }
+
+    private func resume(_ id: String, for owner: LeaseOwner) async {
+        let isHeld = owners.values.contains { $0.kernel?.id == id }
+        guard !isHeld, let kernel = await kernels.kernel(id), kernel.origin.terms != nil else {
+            return owner.tell(.refused(lost[id] ?? "\(HostingError.ended(id))"))
+        }
+        if let timer = forlorn.removeValue(forKey: id) { thread.loop.cancel(timer) }
+        await lend(kernel, to: owner)
+    }
+
+    private func lend(_ kernel: HostedKernel, to owner: LeaseOwner) async {
+        owner.kernel = kernel
+        let connection = await kernel.lend()
+        owner.tell(.running(id: kernel.id, kernel: await kernel.keptName))
+        // It may have gone meanwhile.
+        if owners[ObjectIdentifier(owner)] == nil { end(kernel.id) }
+        // Apart: whoever has started it has its sockets until this returns.
+        Task { await seeToTheEnd(of: kernel, connection, owner) }
+    }
+
+    private func seeToTheEnd(of kernel: HostedKernel, _ connection: ConnectionFile?, _ owner: LeaseOwner) async {
+        guard let end = await kernel.finalEnd() else { return }
+        ending.insert(kernel.id)
+        _ = await kernels.end(kernel.id)
+        if let connection { await release(connection) }
+        ending.remove(kernel.id)
+        owner.tell(.ended(end.death, lastWords: end.lastWords))
+        settle()
+    }
+
+    private func end(_ id: String) {
+        ending.insert(id)
+        Task { _ = await kernels.end(id) }
+    }
+
+    private func settle() {
+        guard ending.isEmpty else { return }
+        for owner in settlers { owner.tell(.settled) }
+        settlers = []
+    }
+
+    /// Waits until the ports are free. libzmq's thread and the keeper close what they have of them without a word.
+    private func release(_ connection: ConnectionFile) async {
+        for _ in 0..<1000 {
+            let isTaken = connection.ports.values.contains { port in
+                do throws(SystemError) {
+                    _ = try TCPListener.listen(address: connection.ip, port: port)
+                    return false
+                } catch {
+                    return error.errno == EADDRINUSE
+                }
+            }
+            guard isTaken else { return }
+            try? await Task.sleep(for: .milliseconds(2))
+        }
+    }
+}

@@ -1,0 +1,61 @@
+public import KeeperWire
+
+/// What a server tells the owner of a kernel.
+public enum LeaseReply: Hashable, Sendable {
+    /// The answer to a hello.
+    case hello
+    /// The kernel runs.
+    ///
+    /// - id: its id with the server.
+    /// - kernel: its name with the keeper.
+    case running(id: String, kernel: String)
+    /// The request cannot be met, for the reason that a user is told.
+    case refused(String)
+    /// All ports are free of kernels whose owners have gone.
+    case settled
+    /// Not an answer: the kernel has ended, and its ports are free.
+    ///
+    /// - lastWords: why it could not start, if that is known.
+    case ended(Death, lastWords: String)
+
+    /// The bytes of the message.
+    public var encoded: [UInt8] {
+        var writer = WireWriter()
+        switch self {
+        case .hello:
+            writer.append(UInt8(0))
+            writer.append(KeeperVersion.current)
+        case .running(let id, let kernel):
+            writer.append(UInt8(1))
+            writer.append(id)
+            writer.append(kernel)
+        case .refused(let reason):
+            writer.append(UInt8(2))
+            writer.append(reason)
+        case .settled: writer.append(UInt8(3))
+        case .ended(let death, let lastWords):
+            writer.append(UInt8(4))
+            death.encode(into: &writer)
+            writer.append(lastWords)
+        }
+        return writer.bytes
+    }
+
+    /// Reads a message.
+    public init(decoding bytes: [UInt8]) throws(WireError) {
+        var reader = WireReader(bytes)
+        let kind = try reader.integer(UInt8.self)
+        switch kind {
+        case 0:
+            let version = try reader.integer(UInt32.self)
+            guard version == KeeperVersion.current else { throw .version(theirs: version) }
+            self = .hello
+        case 1: self = .running(id: try reader.string(), kernel: try reader.string())
+        case 2: self = .refused(try reader.string())
+        case 3: self = .settled
+        case 4: self = .ended(try Death(from: &reader), lastWords: try reader.string())
+        default: throw .unknownKind(kind)
+        }
+        try reader.finish()
+    }
+}
