@@ -46,9 +46,10 @@ struct KernelProcess {
         let planted = PlantedNames(plan.sandbox)
         defer { for notice in planted.notices { StandardError.line("husk kernel: \(notice)") } }
         if let server {
+            guard let me = ProcessIdentity(pid: getpid()) else { throw Failure("/proc does not show this process") }
             let terms = LeaseTerms(
                 order: options.order("owned", plan, orphanSeconds: UInt64(patience.components.seconds)),
-                history: history, limits: options.limits.kernel())
+                history: history, limits: options.limits.kernel(), owner: me)
             let kernel = try LeasedKernel(
                 starting: terms, at: consume ports, server,
                 .init(state: place.state, keeper: installation.keeper, patience: patience), loop)

@@ -45,7 +45,7 @@ final class LeasedKernel {
         case .running(let id, let kernel): (self.id, kept) = (id, kernel)
         case .refused(let reason): throw Failure(reason)
         case .ended(let death, let lastWords): throw LeasedKernel.failure(death, lastWords)
-        case .hello, .settled: throw Failure("the server on \(place.state) gives wrong answers; restart it")
+        case .hello, .settled, .notice: throw Failure("the server on \(place.state) gives wrong answers; restart it")
         }
         self.place = place
         self.loop = loop
@@ -80,14 +80,19 @@ final class LeasedKernel {
 
     private func listen() {
         guard let server else { return }
-        guard case .ended(let death, let lastWords)? = try? server.next() else { return lose() }
-        if death != .requested { outcome = LeasedKernel.failure(death, lastWords) }
-        loop.stop()
+        switch try? server.next() {
+        case .ended(let death, let lastWords):
+            if death != .requested { outcome = LeasedKernel.failure(death, lastWords) }
+            loop.stop()
+        case .notice(let text): StandardError.line("husk kernel: \(text)")
+        default: lose()
+        }
     }
 
     private func lose() {
         if let watch { loop.forget(watch) }
         (server, watch) = (nil, nil)
+        StandardError.line("husk kernel: the server on \(place.state) has gone; waiting \(place.patience) for it")
         patience = loop.after(place.patience) { [unowned self] in
             stopKept()
             finish(
@@ -110,7 +115,7 @@ final class LeasedKernel {
                 if isInterrupted { server.tell(.interrupt) }
                 isInterrupted = false
             case .refused(let reason): finish(Failure(reason))
-            case .hello, .settled, .ended: finish(Failure("the server on \(place.state) gives wrong answers"))
+            case .hello, .settled, .ended, .notice: finish(Failure("the server on \(place.state) gives wrong answers"))
             }
         }
     }

@@ -53,7 +53,9 @@ public actor HostedKernel {
     private var deaths: [ObjectIdentifier: Death] = [:]
     private var isRestarting = false
     private var isEnding = false
-    private var hasOwner = false
+    private var tellOwner: (@Sendable (String) -> Void)?
+    /// What its owner has not been told yet.
+    private var problems: [String] = []
     private var finish = KernelEnd.Awaited()
     private var lastActivity: Int64
     /// Who waits for an interpreter's end.
@@ -92,7 +94,7 @@ public actor HostedKernel {
         return KernelState(
             activity: activity, reason: death.map(\.description),
             lastActivity: max(lastActivity, server?.lastActivity ?? 0),
-            connections: clients.count + observers.count + (hasOwner ? 1 : 0))
+            connections: clients.count + observers.count + (tellOwner == nil ? 0 : 1))
     }
 
     /// The session id in the header of everything that it says; nil once it has ended.
@@ -192,11 +194,15 @@ public actor HostedKernel {
         finish.come(nil)
     }
 
-    /// Lets a process own it. Returns what its clients have been told of its sockets.
-    func lend() -> ConnectionFile? {
-        hasOwner = true
-        return sockets?.connection
+    /// A process owns it, and is told what its user should know.
+    func noteOwner(_ tell: @escaping @Sendable (String) -> Void) {
+        tellOwner = tell
+        problems.forEach(tell)
+        problems = []
     }
+
+    /// What clients of its sockets have been told; nil when it has none.
+    var connectionFile: ConnectionFile? { sockets?.connection }
 
     /// Waits for its end; nil when it goes on without this process.
     func finalEnd() async -> KernelEnd? {
@@ -251,9 +257,15 @@ public actor HostedKernel {
     private func serve(_ server: KernelServer, through front: KernelSockets? = nil) throws {
         let ended = ObjectIdentifier(server)
         server.cellObserver = CellWatch(kernel: id)
-        server.onProblem = { [logger = place.logger] in logger.warning("\($0)") }
+        server.onProblem = { [weak self] problem in self?.assumeIsolated { $0.note(problem) } }
         server.onEnd = { [weak self] death in self?.assumeIsolated { $0.noteEnd(of: ended, death) } }
         try server.serve(front)
+    }
+
+    private func note(_ problem: String) {
+        place.logger.warning("\(problem)", metadata: ["kernel": "\(id)"])
+        guard origin.terms != nil else { return }
+        if let tellOwner { tellOwner(problem) } else { problems.append(problem) }
     }
 
     private func noteEnd(of ended: ObjectIdentifier, _ reason: Death) {

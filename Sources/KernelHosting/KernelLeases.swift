@@ -13,7 +13,7 @@ public actor KernelLeases {
     private var listener: OwnedDescriptorBox?
     private var owners: [ObjectIdentifier: LeaseOwner] = [:]
     /// Kernels whose owners have not come back yet.
-    private var forlorn: [String: EventLoop.Timer] = [:]
+    private var forlorn: [String: ForlornKernel] = [:]
     /// Kernels that were to be taken over, and why that could not be.
     private let lost: [String: String]
     /// Kernels whose ports are not free yet.
@@ -40,9 +40,13 @@ public actor KernelLeases {
     public func open() async throws {
         for kernel in await kernels.all {
             guard let terms = kernel.origin.terms else { continue }
-            forlorn[kernel.id] = thread.loop.after(.seconds(terms.order.orphanSeconds)) { [weak self] in
+            let patience = Duration.seconds(terms.order.orphanSeconds)
+            let waiting = ForlornKernel(terms.owner, patience: patience, loop: thread.loop) { [weak self] in
                 self?.assumeIsolated { $0.end(kernel.id) }
             }
+            forlorn[kernel.id] = waiting
+            Task { await seeToTheEnd(of: kernel) }
+            if waiting == nil { end(kernel.id) }
         }
         // The lock of the register says that no other server listens there.
         unlink(path)
@@ -55,7 +59,7 @@ public actor KernelLeases {
     public func close() {
         unlink(path)
         for owner in owners.values { forget(owner) }
-        for timer in forlorn.values { thread.loop.cancel(timer) }
+        for kernel in forlorn.values { kernel.leave() }
         owners = [:]
     }
 
@@ -141,7 +145,10 @@ public actor KernelLeases {
             let sockets = KernelSockets.Given(connection: connection, listeners: listeners)
             for id in ids {
                 do {
-                    return await lend(try await kernels.start(id, from: origin, through: sockets), to: owner)
+                    let kernel = try await kernels.start(id, from: origin, through: sockets)
+                    // Apart: this has its sockets until it returns.
+                    Task { await seeToTheEnd(of: kernel) }
+                    return await lend(kernel, to: owner)
                 } catch HostingError.exists where id != ids.last {
                     continue
                 }
@@ -156,31 +163,38 @@ public actor KernelLeases {
         guard !isHeld, let kernel = await kernels.kernel(id), kernel.origin.terms != nil else {
             return owner.tell(.refused(lost[id] ?? "\(HostingError.ended(id))"))
         }
-        if let timer = forlorn.removeValue(forKey: id) { thread.loop.cancel(timer) }
+        forlorn.removeValue(forKey: id)?.leave()
         await lend(kernel, to: owner)
     }
 
     private func lend(_ kernel: HostedKernel, to owner: LeaseOwner) async {
         owner.kernel = kernel
-        let connection = await kernel.lend()
         owner.tell(.running(id: kernel.id, kernel: await kernel.keptName))
+        let name = ObjectIdentifier(owner)
+        await kernel.noteOwner { [weak self] notice in
+            Task { await self?.tell(notice, name) }
+        }
         // It may have gone meanwhile.
         if owners[ObjectIdentifier(owner)] == nil { end(kernel.id) }
-        // Apart: whoever has started it has its sockets until this returns.
-        Task { await seeToTheEnd(of: kernel, connection, owner) }
     }
 
-    private func seeToTheEnd(of kernel: HostedKernel, _ connection: ConnectionFile?, _ owner: LeaseOwner) async {
+    private func tell(_ notice: String, _ name: ObjectIdentifier) { owners[name]?.tell(.notice(notice)) }
+
+    private func seeToTheEnd(of kernel: HostedKernel) async {
+        let connection = await kernel.connectionFile
         guard let end = await kernel.finalEnd() else { return }
         ending.insert(kernel.id)
         _ = await kernels.end(kernel.id)
         if let connection { await release(connection) }
         ending.remove(kernel.id)
-        owner.tell(.ended(end.death, lastWords: end.lastWords))
+        let owner = owners.values.first { $0.kernel === kernel }
+        owner?.kernel = nil
+        owner?.tell(.ended(end.death, lastWords: end.lastWords))
         settle()
     }
 
     private func end(_ id: String) {
+        forlorn.removeValue(forKey: id)?.leave()
         ending.insert(id)
         Task { _ = await kernels.end(id) }
     }

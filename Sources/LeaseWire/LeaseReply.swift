@@ -17,6 +17,8 @@ public enum LeaseReply: Hashable, Sendable {
     ///
     /// - lastWords: why it could not start, if that is known.
     case ended(Death, lastWords: String)
+    /// Not an answer: what the user should know and cannot see, a sentence.
+    case notice(String)
 
     /// The bytes of the message.
     public var encoded: [UInt8] {
@@ -37,6 +39,9 @@ public enum LeaseReply: Hashable, Sendable {
             writer.append(UInt8(4))
             death.encode(into: &writer)
             writer.append(lastWords)
+        case .notice(let text):
+            writer.append(UInt8(5))
+            writer.append(text)
         }
         return writer.bytes
     }
@@ -54,6 +59,7 @@ public enum LeaseReply: Hashable, Sendable {
         case 2: self = .refused(try reader.string())
         case 3: self = .settled
         case 4: self = .ended(try Death(from: &reader), lastWords: try reader.string())
+        case 5: self = .notice(try reader.string())
         default: throw .unknownKind(kind)
         }
         try reader.finish()

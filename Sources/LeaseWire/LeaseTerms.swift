@@ -1,5 +1,6 @@
 public import KeeperWire
 public import KernelRuntime
+public import LinuxKit
 
 /// What a process brings for the kernel that it owns, so that the server of its state directory can run it.
 public struct LeaseTerms: Hashable, Sendable {
@@ -10,9 +11,14 @@ public struct LeaseTerms: Hashable, Sendable {
     public var history: KernelServer.History
     /// What the server sees to.
     public var limits: KernelLimits
+    /// The process that owns the kernel.
+    public var owner: ProcessIdentity
 
     /// Puts terms together.
-    public init(order: KernelOrder, history: KernelServer.History, limits: KernelLimits) {
+    public init(
+        order: KernelOrder, history: KernelServer.History, limits: KernelLimits, owner: ProcessIdentity
+    ) {
+        self.owner = owner
         self.order = order
         self.history = history
         self.limits = limits
@@ -43,6 +49,8 @@ public struct LeaseTerms: Hashable, Sendable {
             writer.append(duration.map(LeaseTerms.milliseconds) ?? -1)
         }
         writer.append(limits.output ?? .max)
+        writer.append(owner.pid)
+        writer.append(owner.began)
     }
 
     init(from reader: inout WireReader) throws(WireError) {
@@ -58,6 +66,7 @@ public struct LeaseTerms: Hashable, Sendable {
         limits.grace = try LeaseTerms.duration(from: &reader) ?? limits.grace
         let output = try reader.integer(UInt64.self)
         limits.output = output == .max ? nil : output
+        owner = ProcessIdentity(pid: try reader.integer(), began: try reader.integer())
     }
 
     private static func milliseconds(_ duration: Duration) -> Int64 {

@@ -22,6 +22,9 @@ from peers.wire import Client
 
 StartKernel = Callable[..., Kernel]
 
+BEHIND_SERVER = bool(os.environ.get("HUSK_TEST_SERVER"))
+"""Whether a server runs on the session's state directory, and so runs the kernels of the tests."""
+
 CHROMIUM = Path("/usr/bin/chromium")
 
 
@@ -50,9 +53,12 @@ def husk(base: Path) -> Iterator[Husk]:
         missing = [path for path in (BINARIES / "husk", PYTHON) if not path.exists()]
         if missing:
             pytest.exit(f"make build makes what is missing: {missing[0]}", returncode=2)
-    state = base / "state"
-    yield Husk(state)
-    end_keeper(state)
+    husk = Husk(base / "state")
+    server = Server(husk, base) if BEHIND_SERVER else None
+    yield husk
+    if server:
+        assert server.stop() == 0, server.log
+    end_keeper(husk.state)
 
 
 @pytest.fixture(scope="session")

@@ -82,10 +82,11 @@ class Kernel:
         *,
         connection: dict[str, Any] | None = None,
         cwd: Path | None = None,
+        name: str | None = None,
     ) -> None:
         self.connection = connection or connection_info()
         self.folder = folder
-        self.file = folder / f"kernel-{uuid.uuid4().hex[:8]}.json"
+        self.file = folder / (name or f"kernel-{uuid.uuid4().hex[:8]}.json")
         self.file.write_text(json.dumps(self.connection))
         self.cwd = cwd or folder
         self.command = [part.replace("{connection_file}", str(self.file)) for part in command]
