@@ -47,17 +47,6 @@ def server(husk: Husk, base: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     end_keeper(own.state)
 
 
-@pytest.fixture
-def own_server(husk: Husk, base: Path, tmp_path: Path) -> Iterator[Server]:
-    """A server of the test's own."""
-    own = husk.with_state(base / tmp_path.name)
-    server = Server(own, tmp_path)
-    yield server
-    server.stop()
-    assert "Fatal error" not in server.log
-    end_keeper(own.state)
-
-
 def request(server: Server, method: str, path: str, *lines: str, body: bytes = b"") -> bytes:
     """Sends a request as it is written here. Returns everything that comes back."""
     head = [f"{method} {path} HTTP/1.1", "Host: localhost", "Connection: close"]
