@@ -31,3 +31,11 @@ def own_server(husk: Husk, base: Path, tmp_path: Path) -> Iterator[Server]:
     server.stop()
     assert "Fatal error" not in server.log
     end_keeper(own.state)
+
+
+@pytest.fixture
+def served_kernel(server: Server) -> Iterator[str]:
+    """The id of a fresh kernel of the module's server."""
+    identifier = server.start_kernel()
+    yield identifier
+    server.delete(f"/api/kernels/{identifier}")
