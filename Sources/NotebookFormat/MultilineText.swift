@@ -5,6 +5,11 @@ import JupyterProtocol
 /// Which texts are split, and where, is nbformat's choice (`split_lines` and `rejoin_lines` of its version 4), so
 /// that a notebook that went through Husk shows no difference but that of its outputs.
 enum MultilineText {
+    /// Whether it is a text, or a list of texts.
+    static func isText(_ value: JSONValue) -> Bool {
+        value.stringValue != nil || value.arrayValue?.allSatisfy { $0.stringValue != nil } ?? false
+    }
+
     static func joined(_ value: JSONValue) -> String? {
         switch value {
         case .string(let text): return text

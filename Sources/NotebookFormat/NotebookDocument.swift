@@ -62,7 +62,7 @@ public struct NotebookDocument: Hashable, Sendable {
 
     /// A list is joined, and has to be one of texts for that.
     private static let joinable = ValueRule.value(
-        isValid: { $0.arrayValue == nil || MultilineText.joined($0) != nil }, problem: "is a list with what is no text")
+        isValid: { $0.arrayValue == nil || MultilineText.isText($0) }, problem: "is a list with what is no text")
 
     private static let output = MemberRules(possible: ["data": .object, "text": joinable])
 

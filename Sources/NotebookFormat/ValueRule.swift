@@ -37,8 +37,7 @@ extension ValueRule {
     static let text = ValueRule.value(isValid: { $0.stringValue != nil }, problem: "is not a text")
     static let flag = ValueRule.value(isValid: { $0.boolValue != nil }, problem: "is neither true nor false")
     /// A text, or the list of its lines.
-    static let lines = ValueRule.value(
-        isValid: { MultilineText.joined($0) != nil }, problem: "is neither a text nor a list of texts")
+    static let lines = ValueRule.value(isValid: MultilineText.isText, problem: "is neither a text nor a list of texts")
     /// The number of an input or an output.
     static let count = ValueRule.value(
         isValid: { $0 == .null || $0.integerValue ?? -1 >= 0 }, problem: "is neither null nor a whole number from 0")

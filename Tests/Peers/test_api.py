@@ -252,7 +252,9 @@ def test_events_of_kernels(server: Server, reference: Reference, subscriber: Sub
     """The events of Jupyter Server, but for the end and the start that make a restart there."""
     theirs = Subscriber(reference.url, reference.token)
     for ask, heard in ((server.request, subscriber), (reference.request, theirs)):
-        kernel = ask("POST", "/api/kernels", json={"name": "python3"}).json()["id"]
+        started = ask("POST", "/api/kernels", json={"name": "python3"})
+        assert started.status_code == 201, (ask, started.text)
+        kernel = started.json()["id"]
         path = f"/api/kernels/{kernel}"
         seen = heard.until(lambda e: e["action"] == "start")
         assert ask("POST", f"{path}/interrupt").status_code == 204
