@@ -3,42 +3,56 @@ import JupyterServerAPI
 import LinuxKit
 
 extension ContentsStore {
-    /// Copies a file or a folder into a folder, under a name that is free, or a file to a path.
+    /// Copies a file or a folder into a folder, under a name that is free; or a file to a path. The folders that are
+    /// missing on the way to a folder's copy are made, those on the way to a file's are not, as with Jupyter Server.
     func copy(_ source: ContentsPath, to destination: ContentsPath) throws(APIError) -> ContentsModel {
         guard let found = Found(source, in: root) else { throw ContentsStore.missing(source) }
         let name = ContentsStore.originalName(source.name)
-        if let folder = Found(destination, in: root), folder.kind == .folder {
-            let path: ContentsPath
-            switch found.kind {
-            case .file:
-                let bytes = try bytes(of: found, source)
+        let path: ContentsPath
+        switch found.kind {
+        case .folder: path = try copyFolder(source, found, named: name, to: destination)
+        case .file:
+            let bytes = try bytes(of: found, source)
+            if isFolder(destination) {
                 path = try makeNew(name, in: destination, insert: "-Copy") { entry throws(SystemError) in
                     try entry.create(bytes)
                 }
-            case .folder: path = try copyFolder(source, found, named: name, to: destination)
-            case .other: throw APIError(400, "Cannot read non-file \(source.text)")
+            } else {
+                guard isFolder(destination.parent) else {
+                    throw APIError(404, "No such parent directory: \(destination.parent.text) to copy file in")
+                }
+                try write(bytes, to: destination)
+                path = destination
             }
-            return try model(path, ContentsQuery(hasContent: false))
+        case .other: throw APIError(400, "Cannot read non-file \(source.text)")
         }
-        guard found.kind == .file else {
-            throw APIError(400, "Can't copy '\(source.text)' into Folder '\(destination.text)'")
-        }
-        guard let parent = Found(destination.parent, in: root), parent.kind == .folder else {
-            throw APIError(404, "No such parent directory: \(destination.parent.text) to copy file in")
-        }
-        try write(try bytes(of: found, source), to: destination)
-        return try model(destination, ContentsQuery(hasContent: false))
+        return try model(path, ContentsQuery(hasContent: false))
+    }
+
+    private func isFolder(_ path: ContentsPath) -> Bool {
+        guard let found = Found(path, in: root) else { return false }
+        return found.kind == .folder
     }
 
     private func copyFolder(
         _ source: ContentsPath, _ found: borrowing Found, named name: String, to destination: ContentsPath
     ) throws(APIError) -> ContentsPath {
+        let refusal = APIError(400, "Can't copy '\(source.text)' into Folder '\(destination.text)'")
+        var there = destination
+        while !there.isRoot, !isFolder(there) { there = there.parent }
         // A folder within itself has no end.
-        guard let own = found.canonicalPath(in: root), let folder = Found(destination, in: root),
+        guard let own = found.canonicalPath(in: root), let folder = Found(there, in: root),
             let target = folder.canonicalPath(in: root), !target.names.starts(with: own.names)
-        else { throw APIError(400, "Can't copy '\(source.text)' into Folder '\(destination.text)'") }
+        else { throw refusal }
         var left = largestFile
         try measure(own, depth: ContentsStore.copyDepth, &left, source)
+        for count in there.names.count..<destination.names.count {
+            let path = ContentsPath(names: Array(destination.names[...count]))
+            do { try entry(path).makeFolder() } catch {
+                // Somebody else may just have made it; a link that leads nowhere has its name, too.
+                guard isFolder(path) else { throw refusal }
+            }
+        }
         let path = try makeNew(name, in: destination, insert: "-Copy") { entry throws(SystemError) in
             try entry.makeFolder()
         }

@@ -22,6 +22,8 @@ public struct ContentsModel: Hashable, Sendable {
     public var format: String?
     /// The SHA-256 of its bytes in lower-case hexadecimal digits, if it was asked for.
     public var hash: String?
+    /// What is wrong with a notebook that is read or saved all the same, for its user.
+    public var message: String?
 
     /// Its name; empty for the root.
     public var name: String {
@@ -30,7 +32,7 @@ public struct ContentsModel: Hashable, Sendable {
 
     /// The JSON.
     public var json: JSONValue {
-        [
+        var value: JSONValue = [
             "name": .string(name), "path": .string(path), "type": .string(kind.rawValue),
             "writable": .bool(isWritable), "created": .string(Timestamp.iso8601(microseconds: created)),
             "last_modified": .string(Timestamp.iso8601(microseconds: lastModified)),
@@ -38,5 +40,7 @@ public struct ContentsModel: Hashable, Sendable {
             "content": content, "format": format.map { .string($0) } ?? .null,
             "hash": hash.map { .string($0) } ?? .null, "hash_algorithm": hash == nil ? .null : "sha256",
         ]
+        if let message { value["message"] = .string(message) }
+        return value
     }
 }

@@ -41,7 +41,9 @@ extension ContentsStore {
         if query.hasHash { model.hash = Hexadecimal.text(of: SHA256.hash(data: bytes)) }
         guard query.hasContent else { return model }
         if kind == .notebook {
-            model.content = trust.marked(try ContentsStore.notebook(bytes, path).joined)
+            let notebook = try ContentsStore.notebook(bytes, path)
+            model.content = trust.marked(notebook.joined)
+            model.message = ContentsStore.message(notebook)
             model.format = "json"
         } else if query.format != .base64, let text = String(validating: bytes, as: UTF8.self) {
             model.content = .string(text)
@@ -90,10 +92,15 @@ extension ContentsStore {
         return bytes
     }
 
-    static func notebook(_ bytes: [UInt8], _ path: ContentsPath) throws(APIError) -> Notebook {
-        do { return try Notebook(parsing: bytes) } catch {
+    static func notebook(_ bytes: [UInt8], _ path: ContentsPath) throws(APIError) -> NotebookDocument {
+        do { return try NotebookDocument(parsing: bytes) } catch {
             throw APIError(400, "Unreadable Notebook: \(path.text) \(error)")
         }
+    }
+
+    /// What is wrong with a notebook, as Jupyter Server begins it; its clients show it.
+    static func message(_ notebook: NotebookDocument) -> String? {
+        notebook.defect.map { "Notebook validation failed: \($0)" }
     }
 
     static func kind(_ path: ContentsPath) -> ContentsQuery.Kind {

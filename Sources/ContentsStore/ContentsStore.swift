@@ -70,6 +70,13 @@ public final class ContentsStore: Sendable {
         if let source = members["copy_from"], source != .null, source != "" {
             throw APIError(400, "Cannot copy with PUT, only POST")
         }
+        // A client that has read a model sends it back whole. Its path is not where this is saved, but may not say that
+        // it should be hidden.
+        if let said = try RequestBody.text("path", of: members) {
+            guard !isHidden(try ContentsPath(said)) else {
+                throw APIError(400, "Cannot create file or directory \(place.quoted)")
+            }
+        }
         var isNew = true
         if let found = Found(place, in: root), found.kind == .file { isNew = false }
         let saved = try SavedContents(members, path: place, isNew: isNew)

@@ -28,12 +28,14 @@ extension ContentsStore {
         guard !isHidden(path) else {
             throw APIError(400, "Cannot create file or directory \(path.quoted)")
         }
+        var message: String?
         switch saved.kind {
         case .directory: try saveFolder(path)
         case .notebook:
             let notebook = try ContentsStore.notebook(saved)
             try write(notebook.encoded(), to: path)
             trust.noteSaved(notebook.joined)
+            message = ContentsStore.message(notebook)
             // Jupyter Server always has one, so that a client can go back to how it found a notebook.
             if try checkpoints(of: path.text).isEmpty { _ = try createCheckpoint(of: path.text) }
         case .file:
@@ -44,7 +46,9 @@ extension ContentsStore {
                 try write(bytes, to: path)
             }
         }
-        return try model(path, ContentsQuery(hasContent: false))
+        var model = try model(path, ContentsQuery(hasContent: false))
+        model.message = message
+        return model
     }
 
     private func saveFolder(_ path: ContentsPath) throws(APIError) {
@@ -77,8 +81,8 @@ extension ContentsStore {
         }
     }
 
-    private static func notebook(_ saved: SavedContents) throws(APIError) -> Notebook {
-        do { return try Notebook(saved.content ?? .null) } catch {
+    private static func notebook(_ saved: SavedContents) throws(APIError) -> NotebookDocument {
+        do { return try NotebookDocument(saved.content ?? .null) } catch {
             throw APIError(400, "Notebook validation failed: \(error)")
         }
     }

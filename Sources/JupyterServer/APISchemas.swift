@@ -39,6 +39,7 @@ enum APISchemas {
             "created": time, "last_modified": time, "mimetype": maybe(text), "format": maybe(text),
             "size": maybe(integer),
             "hash": maybe(text), "hash_algorithm": maybe(text), "content": ["nullable": true],
+            "message": text,
         ]),
         "Checkpoint": object(["id": text, "last_modified": time]),
         "Cell": object(

@@ -5,6 +5,11 @@ import JupyterProtocol
 /// Which texts are split, and where, is nbformat's choice (`split_lines` and `rejoin_lines` of its version 4), so
 /// that a notebook that went through Husk shows no difference but that of its outputs.
 enum MultilineText {
+    /// Whether it is a text, or a list of texts.
+    static func isText(_ value: JSONValue) -> Bool {
+        value.stringValue != nil || value.arrayValue?.allSatisfy { $0.stringValue != nil } ?? false
+    }
+
     static func joined(_ value: JSONValue) -> String? {
         switch value {
         case .string(let text): return text
@@ -40,16 +45,35 @@ enum MultilineText {
         }
     }
 
-    static func joinedOutput(_ output: JSONValue) -> JSONValue {
-        map(output, text: { joined($0).map { .string($0) } ?? $0 }, bundle: joinedBundle)
+    /// A cell as programs hold it.
+    static func joinedCell(_ cell: JSONValue) -> JSONValue {
+        mapCell(cell, text: joinedText, bundle: joinedBundle, output: joinedOutput)
     }
 
-    static func splitOutput(_ output: JSONValue) -> JSONValue {
-        map(output, text: { $0.stringValue.map(split) ?? $0 }, bundle: splitBundle)
+    /// A cell as a notebook holds it: without what says that its outputs are trusted, which is no property of a file.
+    static func splitCell(_ cell: JSONValue) -> JSONValue {
+        var cell = mapCell(cell, text: splitText, bundle: splitBundle, output: splitOutput)
+        if var metadata = cell["metadata"], metadata["trusted"] != nil {
+            metadata["trusted"] = nil
+            cell["metadata"] = metadata
+        }
+        return cell
     }
+
+    static func joinedOutput(_ output: JSONValue) -> JSONValue {
+        mapOutput(output, text: joinedText, bundle: joinedBundle)
+    }
+
+    private static func splitOutput(_ output: JSONValue) -> JSONValue {
+        mapOutput(output, text: splitText, bundle: splitBundle)
+    }
+
+    private static func joinedText(_ value: JSONValue) -> JSONValue { joined(value).map { .string($0) } ?? value }
+
+    private static func splitText(_ value: JSONValue) -> JSONValue { value.stringValue.map(split) ?? value }
 
     /// Splits the representations in a MIME bundle that are texts for people.
-    static func splitBundle(_ bundle: JSONValue) -> JSONValue {
+    private static func splitBundle(_ bundle: JSONValue) -> JSONValue {
         mapBundle(bundle) { type, value in
             guard let text = value.stringValue, type.hasPrefix("text/") || splitTypes.contains(type) else {
                 return value
@@ -61,16 +85,32 @@ enum MultilineText {
     private static let splitTypes: Set<String> = ["application/javascript", "image/svg+xml"]
 
     /// JSON representations are values and not texts: a list in them is a list.
-    static func joinedBundle(_ bundle: JSONValue) -> JSONValue {
+    private static func joinedBundle(_ bundle: JSONValue) -> JSONValue {
         mapBundle(bundle) { type, value in
-            if type == "application/json" || (type.hasPrefix("application/") && type.hasSuffix("+json")) {
-                return value
-            }
-            return joined(value).map { .string($0) } ?? value
+            isJSON(mediaType: type) ? value : joinedText(value)
         }
     }
 
-    private static func map(
+    static func isJSON(mediaType: String) -> Bool {
+        mediaType == "application/json" || (mediaType.hasPrefix("application/") && mediaType.hasSuffix("+json"))
+    }
+
+    private static func mapCell(
+        _ cell: JSONValue, text: (JSONValue) -> JSONValue, bundle: (JSONValue) -> JSONValue,
+        output: (JSONValue) -> JSONValue
+    ) -> JSONValue {
+        var cell = cell
+        if let source = cell["source"] { cell["source"] = text(source) }
+        if let attachments = cell["attachments"]?.objectValue {
+            cell["attachments"] = .object(attachments.mapValues(bundle))
+        }
+        if cell["cell_type"] == "code", let outputs = cell["outputs"]?.arrayValue {
+            cell["outputs"] = .array(outputs.map(output))
+        }
+        return cell
+    }
+
+    private static func mapOutput(
         _ output: JSONValue, text: (JSONValue) -> JSONValue, bundle: (JSONValue) -> JSONValue
     ) -> JSONValue {
         var output = output

@@ -15,11 +15,7 @@ public struct Notebook: Hashable, Sendable {
 
     /// Reads a notebook that is JSON already; its texts may be joined or lists of lines.
     public init(_ value: JSONValue) throws(NotebookError) {
-        guard case .object = value else { throw NotebookError(place: "", "is not a JSON object") }
-        guard let version = value["nbformat"] else { throw NotebookError(place: "nbformat", "is missing") }
-        guard version == .integer(4) else {
-            throw NotebookError(place: "nbformat", "is not 4; `jupyter nbconvert` upgrades it")
-        }
+        try NotebookDocument.checkVersion(of: value)
         guard let list = value["cells"]?.arrayValue else { throw NotebookError(place: "cells", "is not a list") }
         var cells: [NotebookCell] = []
         for (index, cell) in list.enumerated() { cells.append(try NotebookCell(cell, place: "cells[\(index)]")) }
@@ -43,21 +39,13 @@ public struct Notebook: Hashable, Sendable {
         return defaults != nil
     }
 
-    /// The notebook as programs hold it: with its texts joined.
-    public var joined: JSONValue {
-        var value = root
-        value["cells"] = .array(cells.map(\.joined))
-        return value
-    }
-
     /// The bytes to store, as Python's nbformat writes them: what it holds for transient is left out.
-    public func encoded() -> [UInt8] {
+    public func encoded() -> [UInt8] { NotebookDocument(self).encoded() }
+
+    /// The whole as JSON.
+    var value: JSONValue {
         var value = root
-        if var metadata = root["metadata"], metadata.objectValue != nil {
-            for name in ["orig_nbformat", "orig_nbformat_minor", "signature"] { metadata[name] = nil }
-            value["metadata"] = metadata
-        }
-        value["cells"] = .array(cells.map(\.stored))
-        return value.encodedForNotebook()
+        value["cells"] = .array(cells.map(\.value))
+        return value
     }
 }

@@ -68,33 +68,12 @@ public struct NotebookCell: Hashable, Sendable {
         original = ["cell_type": "markdown", "metadata": [:]]
     }
 
-    /// The cell as programs hold it.
-    var joined: JSONValue {
+    /// The cell as JSON.
+    var value: JSONValue {
         var value = original
         value["source"] = .string(source)
-        if let attachments = original["attachments"]?.objectValue {
-            value["attachments"] = .object(attachments.mapValues(MultilineText.joinedBundle))
-        }
         if isCode {
             value["outputs"] = .array(outputs)
-            value["execution_count"] = executionCount.map { .integer($0) } ?? .null
-        }
-        return value
-    }
-
-    /// The cell as a notebook holds it.
-    var stored: JSONValue {
-        var value = original
-        value["source"] = MultilineText.split(source)
-        if var metadata = original["metadata"], metadata["trusted"] != nil {
-            metadata["trusted"] = nil
-            value["metadata"] = metadata
-        }
-        if let attachments = original["attachments"]?.objectValue {
-            value["attachments"] = .object(attachments.mapValues(MultilineText.splitBundle))
-        }
-        if isCode {
-            value["outputs"] = .array(outputs.map(MultilineText.splitOutput))
             value["execution_count"] = executionCount.map { .integer($0) } ?? .null
         }
         return value

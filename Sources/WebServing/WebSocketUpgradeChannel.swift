@@ -13,17 +13,11 @@ public struct WebSocketUpgradeChannel: ServerChildChannel, HTTPChannelHandler {
     /// Decides about a request to open a WebSocket.
     public typealias Decision = @Sendable (HTTPRequest) async -> WebSocketAnswer
 
-    /// What a connection has become.
-    enum Negotiated: Sendable {
-        case http(NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>)
-        case webSocket(WebSocketConnection)
-    }
-
-    /// A connection whose first request is on its way.
+    /// A connection.
     public struct Value: ServerChildChannelValue {
-        let negotiation: EventLoopFuture<Negotiated>
+        let parts: NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
         /// See the protocol that requires it.
-        public let channel: any Channel
+        public var channel: any Channel { parts.channel }
     }
 
     /// How long a connection is kept over which nothing comes.
@@ -31,8 +25,7 @@ public struct WebSocketUpgradeChannel: ServerChildChannel, HTTPChannelHandler {
     /// How long requests that have begun may take when the server stops.
     private static let finishing: Duration = .seconds(10)
 
-    /// See the protocol that requires it.
-    public let responder: HTTPChannelHandler.Responder
+    private let answer: HTTPChannelHandler.Responder
     private let decide: Decision
     private let isSecure: Bool
 
@@ -43,40 +36,34 @@ public struct WebSocketUpgradeChannel: ServerChildChannel, HTTPChannelHandler {
         isSecure: Bool = false, responder: @escaping HTTPChannelHandler.Responder, decide: @escaping Decision
     ) {
         self.isSecure = isSecure
-        self.responder = responder
+        answer = responder
         self.decide = decide
     }
 
     /// See the protocol that requires it.
     public func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         channel.eventLoop.makeCompletedFuture {
-            let gate = NIOLoopBound(UpgradeGate(), eventLoop: channel.eventLoop)
             let watch = ArrivalWatch()
-            let rules = NIOLoopBound(RequestRules(watch: watch), eventLoop: channel.eventLoop)
-            let upgrader = upgrader(behind: gate, rules)
-            try channel.pipeline.syncOperations.addHandler(watch)
-            let configuration = NIOTypedHTTPServerUpgradeConfiguration<Negotiated>(upgraders: [upgrader]) { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    .http(try serveHTTP(on: channel, behind: gate.value, logger: logger))
-                }
-            }
-            var pipeline = NIOUpgradableHTTPServerPipelineConfiguration(upgradeConfiguration: configuration)
+            let rules = RequestRules(watch: watch)
+            let encoder = HTTPResponseEncoder()
+            let decoder = ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes))
+            let pipeline = channel.pipeline.syncOperations
             // NIOAsyncChannel takes one request after the other, and Hummingbird answers what cannot be parsed.
-            pipeline.enablePipelining = false
-            pipeline.enableErrorHandling = false
-            let negotiation = try channel.pipeline.syncOperations.configureUpgradableHTTPServerPipeline(
-                configuration: pipeline)
-            let upgrade = try channel.pipeline.syncOperations.handler(
-                type: NIOTypedHTTPServerUpgradeHandler<Negotiated>.self)
-            try channel.pipeline.syncOperations.addHandlers([rules.value, gate.value], position: .before(upgrade))
-            return Value(negotiation: negotiation, channel: channel)
+            try pipeline.addHandlers([
+                watch, encoder, decoder, rules, UpgradeGate(rules: rules, encoder: encoder, decoder: decoder),
+                HTTP1ToHTTPServerCodec(secure: isSecure),
+                HTTPConnectionStateHandler(idleTimeout: WebSocketUpgradeChannel.idle, logger: logger),
+            ])
+            return Value(
+                parts: try NIOAsyncChannel(
+                    wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true)))
         }
     }
 
     /// See the protocol that requires it.
     public func handle(value: Value, logger: Logger) async {
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await serve(value, logger) }
+            group.addTask { await handleHTTP(asyncChannel: value.parts, logger: logger) }
             group.addTask {
                 guard (try? await gracefulShutdown()) != nil,
                     (try? await Task.sleep(for: WebSocketUpgradeChannel.finishing)) != nil
@@ -89,74 +76,41 @@ public struct WebSocketUpgradeChannel: ServerChildChannel, HTTPChannelHandler {
         }
     }
 
-    private func serve(_ value: Value, _ logger: Logger) async {
-        do {
-            switch try await value.negotiation.get() {
-            case .http(let channel): await handleHTTP(asyncChannel: channel, logger: logger)
-            case .webSocket(let connection): await connection.run()
+    /// See the protocol that requires it.
+    public var responder: HTTPChannelHandler.Responder {
+        { request, writer, channel in
+            guard request.headers.contains(.upgrade), let opening = try? await handshake(channel),
+                case .open(let subprotocol, let headers, let handler) = await decide(request.head)
+            else { return try await answer(request, writer, channel) }
+            var head = HTTPResponse(status: .switchingProtocols, headerFields: opening.fields)
+            for (name, value) in headers {
+                if let name = HTTPField.Name(name) { head.headerFields.append(HTTPField(name: name, value: value)) }
             }
-        } catch {
-            // Nothing that could be answered has come.
-            try? await value.channel.close()
+            if let subprotocol { head.headerFields[.secWebSocketProtocol] = subprotocol }
+            // The gate opens it when this comes by, behind the answers to earlier requests.
+            _ = try await writer.writeHead(head)
+            await WebSocketConnection(channel: try await opening.frames.get(), handler: handler).run()
         }
     }
 
-    private func serveHTTP(
-        on channel: any Channel, behind gate: UpgradeGate, logger: Logger
-    ) throws -> NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart> {
-        let pipeline = channel.pipeline.syncOperations
-        let codec = HTTP1ToHTTPServerCodec(secure: isSecure)
-        try pipeline.addHandler(codec)
-        try pipeline.addHandler(HTTPConnectionStateHandler(idleTimeout: WebSocketUpgradeChannel.idle, logger: logger))
-        let parts = try NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>(
-            wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true))
-        if let head = gate.head {
-            let behind = try pipeline.context(handler: codec)
-            behind.fireChannelRead(
-                NIOAny(HTTPRequestPart.head(try HTTPRequest(head, secure: isSecure, splitCookie: false))))
-            if gate.isWhole { behind.fireChannelRead(NIOAny(HTTPRequestPart.end(nil))) }
-            behind.fireChannelReadComplete()
-        }
-        if gate.isStopping { pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent()) }
-        return parts
+    private struct Opening: Sendable {
+        let fields: HTTPFields
+        let frames: EventLoopFuture<NIOAsyncChannel<WebSocketFrame, WebSocketFrame>>
     }
 
-    private func upgrader(
-        behind gate: NIOLoopBound<UpgradeGate>, _ rules: NIOLoopBound<RequestRules>
-    ) -> NIOTypedWebSocketServerUpgrader<Negotiated> {
-        // Both calls are for one request of one connection, in this order and on its thread.
-        let chosen = ChosenHandler()
-        return NIOTypedWebSocketServerUpgrader(
-            maxFrameSize: WebSocketConnection.maximumMessage, enableAutomaticErrorHandling: false,
-            shouldUpgrade: { channel, head in
-                channel.eventLoop.makeFutureWithTask { () async -> HTTPHeaders? in
-                    guard let request = try? HTTPRequest(head, secure: isSecure, splitCookie: false),
-                        case .open(let subprotocol, let headers, let handler) = await decide(request)
-                    else { return nil }
-                    chosen.handler = handler
-                    var answer = HTTPHeaders(headers)
-                    if let subprotocol { answer.add(name: "Sec-WebSocket-Protocol", value: subprotocol) }
-                    return answer
-                }.map { (answer: HTTPHeaders?) -> HTTPHeaders? in
-                    if answer != nil {
-                        gate.value.isOpening = true
-                        rules.value.leave()
-                    }
-                    return answer
-                }
-            },
-            upgradePipelineHandler: { channel, _ in
-                channel.eventLoop.makeCompletedFuture {
-                    channel.pipeline.syncOperations.removeHandler(gate.value, promise: nil)
-                    channel.pipeline.syncOperations.removeHandler(rules.value, promise: nil)
-                    let aggregator = NIOWebSocketFrameAggregator(
-                        minNonFinalFragmentSize: 0, maxAccumulatedFrameCount: 1 << 17,
-                        maxAccumulatedFrameSize: WebSocketConnection.maximumMessage)
-                    try channel.pipeline.syncOperations.addHandlers([FrameCheck(), aggregator])
-                    let frames = try NIOAsyncChannel<WebSocketFrame, WebSocketFrame>(
-                        wrappingChannelSynchronously: channel)
-                    return .webSocket(WebSocketConnection(channel: frames, handler: chosen.handler ?? { _, _ in }))
-                }
-            })
+    /// What opens a WebSocket for the request that is being answered; nil when it does not ask for one. Throws when it
+    /// does not as RFC 6455, section 4.2.1, wants it.
+    private func handshake(_ channel: any Channel) async throws -> Opening? {
+        let upgrader = NIOTypedWebSocketServerUpgrader<Void>(
+            shouldUpgrade: { channel, _ in channel.eventLoop.makeSucceededFuture([:]) },
+            upgradePipelineHandler: { channel, _ in channel.eventLoop.makeSucceededVoidFuture() })
+        return try await channel.eventLoop.flatSubmit { () -> EventLoopFuture<Opening?> in
+            guard let gate = try? channel.pipeline.syncOperations.handler(type: UpgradeGate.self), let wish = gate.wish
+            else { return channel.eventLoop.makeSucceededFuture(nil) }
+            let frames = wish.promise.futureResult
+            return upgrader.buildUpgradeResponse(
+                channel: channel, upgradeRequest: wish.head, initialResponseHeaders: [:]
+            ).map { Opening(fields: HTTPFields($0, splitCookie: false), frames: frames) }
+        }.get()
     }
 }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,15 +15,9 @@ from peers.husk import BINARIES, PYTHON, Husk
 from peers.processes import end_keeper
 from peers.users import Users
 
+pytest_plugins = ("peers.fixtures",)
+
 KINDS = ("root", "ordinary")
-
-
-@pytest.fixture(scope="session")
-def base() -> Iterator[Path]:
-    """A folder with a short path: unix sockets live in it."""
-    folder = Path(tempfile.mkdtemp(prefix="husk-"))
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -33,43 +32,23 @@ def server(husk: Husk, base: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     end_keeper(own.state)
 
 
-class Talk:
+class Talk(RawConnection):
     """A connection on which every byte is said by hand."""
 
     def __init__(self, server: Server, timeout: float = 20) -> None:
-        self.server = server
-        self.socket = socket.create_connection(("127.0.0.1", server.port), timeout)
-        self._file = self.socket.makefile("rb")
+        super().__init__(server.port, timeout=timeout)
+        self._token = server.token
 
     def head(self, method: str, path: str, *lines: str, token: str | None = None) -> None:
         """Says the head of a request."""
         head = [f"{method} {path} HTTP/1.1", "Host: localhost"]
-        head += [f"Authorization: token {token or self.server.token}", *lines, "", ""]
+        head += [f"Authorization: token {token or self._token}", *lines, "", ""]
         self.say("\r\n".join(head).encode())
 
     def say(self, data: bytes) -> None:
         """Says bytes; that nobody takes them may come before the answer."""
         with contextlib.suppress(ConnectionError):
-            self.socket.sendall(data)
-
-    def answer(self) -> tuple[int, dict[str, str], bytes]:
-        """The next answer: its status, its headers, its body."""
-        status = int(self._file.readline().split(b" ")[1])
-        headers = {}
-        while line := self._file.readline().decode("latin-1").strip():
-            name, _, value = line.partition(": ")
-            headers[name.lower()] = value
-        return status, headers, self._file.read(int(headers.get("content-length", "0")))
-
-    def rest(self) -> bytes:
-        """What comes up to the end of the connection."""
-        came = b""
-        try:
-            while more := self._file.read1(1 << 16):
-                came += more
-        except ConnectionError:
-            pass
-        return came
+            self.send(data)
 
 
 # ---- Half of a request
@@ -88,7 +67,7 @@ def test_no_host(server: Server, hosts: tuple[str, ...], is_first: bool) -> None
     status, headers, _ = talk.answer()
     assert status == 400
     assert headers["connection"] == "close"
-    assert talk.rest() == b""
+    assert talk.ending() == b""
 
 
 def test_old_clients(server: Server) -> None:
@@ -96,7 +75,7 @@ def test_old_clients(server: Server) -> None:
     talk = Talk(server)
     talk.say(b"GET /api HTTP/1.0\r\n\r\n")
     assert talk.answer()[0] == 200
-    assert talk.rest() == b""
+    assert talk.ending() == b""
 
 
 # ---- Waiting for a word
@@ -127,7 +106,7 @@ def test_no_word_for_nothing(server: Server) -> None:
         status, headers, _ = talk.answer()
         assert status == wanted
         assert headers["connection"] == "close"
-        assert talk.rest() == b""
+        assert talk.ending() == b""
     talk = Talk(server)
     talk.head("PUT", "/api/config/refused", "Expect: 100-continue", "Content-Length: 2")
     talk.say(b"{}")
@@ -166,7 +145,7 @@ def test_too_long(server: Server, method: str, path: str, limit: int) -> None:
         assert headers["connection"] == "close"
         if status == 413:
             assert str(limit) in json.loads(body)["message"]
-        assert talk.rest() == b""
+        assert talk.ending() == b""
 
 
 def test_too_long_for_who_does_not_stop(server: Server) -> None:
@@ -192,7 +171,7 @@ def test_who_may_not_sends_nothing(server: Server) -> None:
     status, headers, _ = talk.answer()
     assert status == 403
     assert headers["connection"] == "close"
-    assert talk.rest() == b""
+    assert talk.ending() == b""
 
 
 # ---- Too slow
@@ -214,7 +193,7 @@ def test_too_slow(server: Server) -> None:
 
         if then:
             threading.Thread(target=feed, daemon=True).start()
-        came = talk.rest()
+        came = talk.ending()
         ends[name] = (time.monotonic() - began, came)
 
     authorization = f"Host: localhost\r\nAuthorization: token {server.token}\r\n".encode()
@@ -271,15 +250,8 @@ def test_a_subscriber_that_does_not_listen(server: Server) -> None:
         assert session.post(f"{server.url}/api/events", json=event, timeout=20).status_code == 204
     assert server.anonymous_memory - before < 64 * MIB
 
-    def is_gone(connection: RawConnection) -> bool:
-        try:
-            connection.send(b"\x8a\x80\0\0\0\0")
-        except OSError:
-            return True
-        return False
-
     for connection in stalled:
-        wait_until(lambda one=connection: is_gone(one), 30, "its end")
+        wait_until(lambda one=connection: one.is_gone, 30, "its end")
         connection.socket.close()
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
-import socket
 import textwrap
 import threading
 import time
@@ -47,17 +47,6 @@ def server(husk: Husk, base: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     end_keeper(own.state)
 
 
-@pytest.fixture
-def own_server(husk: Husk, base: Path, tmp_path: Path) -> Iterator[Server]:
-    """A server of the test's own."""
-    own = husk.with_state(base / tmp_path.name)
-    server = Server(own, tmp_path)
-    yield server
-    server.stop()
-    assert "Fatal error" not in server.log
-    end_keeper(own.state)
-
-
 def request(server: Server, method: str, path: str, *lines: str, body: bytes = b"") -> bytes:
     """Sends a request as it is written here. Returns everything that comes back."""
     head = [f"{method} {path} HTTP/1.1", "Host: localhost", "Connection: close"]
@@ -67,15 +56,10 @@ def request(server: Server, method: str, path: str, *lines: str, body: bytes = b
 
 def raw(server: Server, data: bytes, timeout: float = 10) -> bytes:
     """Sends bytes. Returns what comes back, to the end."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout) as connection:
-        came = b""
-        try:
-            connection.sendall(data)
-            while more := connection.recv(1 << 16):
-                came += more
-        except ConnectionError:
-            pass
-        return came
+    with RawConnection(server.port, timeout=timeout) as connection:
+        with contextlib.suppress(ConnectionError):
+            connection.send(data)
+        return connection.ending()
 
 
 def status(answer: bytes) -> int:
@@ -239,15 +223,6 @@ def stalled(server: Server, kernel: str) -> RawConnection:
     return connection
 
 
-def is_gone(connection: RawConnection) -> bool:
-    """Whether the server has given a connection up, which shows when something is sent."""
-    try:
-        connection.send(frame(PONG))
-    except OSError:
-        return True
-    return False
-
-
 def test_a_kernel_of_a_client_that_does_not_listen(own_server: Server) -> None:
     """It can be ended, and the client is let go."""
     kernel = own_server.start_kernel()
@@ -257,7 +232,7 @@ def test_a_kernel_of_a_client_that_does_not_listen(own_server: Server) -> None:
         began = time.monotonic()
         assert own_server.delete(f"/api/kernels/{kernel}").status_code == 204
         assert time.monotonic() - began < 10
-        wait_until(lambda: is_gone(connection), 20, "the end of the connection")
+        wait_until(lambda: connection.is_gone, 20, "the end of the connection")
 
 
 def test_a_client_that_is_faster_than_its_kernel(own_server: Server) -> None:

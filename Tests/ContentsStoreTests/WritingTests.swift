@@ -59,6 +59,28 @@ struct WritingTests {
         #expect(scratch.failure { _ = try copy("f", "f/g") }?.status == 400)
     }
 
+    @Test("The folders on the way to a folder's copy are made, within the root and outside of the folder")
+    func copiesOfFolders() throws {
+        let scratch = try ScratchFolder()
+        scratch.folder("f")
+        scratch.write("f/x", "y")
+        scratch.write("file", "")
+        scratch.link("out", to: "../outside")
+        scratch.link("nowhere", to: "nothing")
+        func copy(_ to: String) throws -> String { try scratch.post(to, #"{"copy_from":"f"}"#).path }
+        #expect(try copy("a/b") == "a/b/f" && copy("a/b") == "a/b/f-Copy1" && scratch.text("a/b/f/x") == "y")
+        for path in ["f", "f/a", "f/a/b", "file/a", "out/a", "nowhere/a", "nowhere"] {
+            #expect((400...499).contains(scratch.failure { _ = try copy(path) }?.status ?? 0), "\(path)")
+        }
+        #expect(scratch.names("f") == ["x"] && scratch.names("../outside") == ["secret"])
+        #expect(scratch.failure { _ = try scratch.post(".h", #"{"copy_from":"f"}"#) }?.status == 400)
+        let small = try ScratchFolder(largestFile: 1)
+        small.folder("f")
+        small.write("f/x", "yz")
+        #expect(small.failure { _ = try small.post("a", #"{"copy_from":"f"}"#) }?.status == 400)
+        #expect(!small.exists("a"))
+    }
+
     @Test("Files are saved whole, new ones with 201")
     func files() throws {
         let scratch = try ScratchFolder()
@@ -90,6 +112,19 @@ struct WritingTests {
         #expect(try scratch.store.get("empty.ipynb").content["cells"] == [])
         let error = scratch.failure { _ = try scratch.put("bad.ipynb", #"{"type":"notebook","content":{}}"#) }
         #expect(error?.status == 400 && !scratch.exists("bad.ipynb"))
+        #expect(saved.model.message == nil && saved.model.json["message"] == nil)
+    }
+
+    @Test("A notebook that breaks the format's rules is saved, with what is wrong")
+    func invalidNotebook() throws {
+        let scratch = try ScratchFolder()
+        let content = #"{"cells":[{"cell_type":"wrong","metadata":{}}],"metadata":{},"nbformat":4}"#
+        let message = "Notebook validation failed: nbformat_minor is missing"
+        let saved = try scratch.put("n.ipynb", "{\"type\":\"notebook\",\"content\":\(content)}")
+        #expect(saved.isNew && saved.model.json["message"] == .string(message) && saved.model.content == .null)
+        let model = try scratch.store.get("n.ipynb")
+        #expect(model.message == message && model.content["cells"]?.arrayValue?.first?["cell_type"] == "wrong")
+        #expect(try scratch.store.get("n.ipynb", ContentsQuery(hasContent: false)).message == nil)
     }
 
     @Test("A displayed page is not trusted because it is saved")
@@ -169,6 +204,8 @@ struct WritingTests {
             ("x", #"{"copy_from":"y"}"#, 400, "Cannot copy with PUT, only POST"),
             ("x", "[", 400, "Invalid JSON in body of request"),
             (".h", #"{"type":"file"}"#, 400, "Cannot create file or directory '/.h'"),
+            ("x", #"{"type":"file","path":"f/.h/x"}"#, 400, "Cannot create file or directory '/x'"),
+            ("x", #"{"type":"file","path":"../x"}"#, 404, "../x is outside root contents directory"),
             ("f", #"{"type":"file"}"#, 500, "Unexpected error while saving file: f [Errno 21] Is a directory: 'f'"),
             (
                 "n/x", #"{"type":"file"}"#, 500,

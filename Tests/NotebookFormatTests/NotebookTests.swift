@@ -58,6 +58,80 @@ struct NotebookTests {
         #expect(error?.place == place)
     }
 
+    @Test(
+        "A notebook that breaks a rule is read whole, and the rule is named",
+        arguments: [
+            ("nbformat_minor", nil, "nbformat_minor"), ("nbformat_minor", "-1", "nbformat_minor"), ("x", "1", "x"),
+            ("metadata", #"{"kernelspec":{"name":"a"}}"#, "metadata.kernelspec.display_name"),
+            ("metadata", #"{"language_info":{"name":1}}"#, "metadata.language_info.name"),
+        ])
+    func wholeDefects(_ name: String, _ member: String?, _ place: String) throws {
+        var value = try JSONValue(parsing: Array(Self.stored.utf8))
+        value[name] = try member.map { try JSONValue(parsing: Array($0.utf8)) }
+        #expect(try NotebookDocument(value).defect?.place == place)
+    }
+
+    @Test(
+        "What is wrong with a cell is named",
+        arguments: [
+            ("cell_type", #""wrong""#, "cell_type"), ("source", nil, "source"), ("source", "1", "source"),
+            ("outputs", nil, "outputs"), ("execution_count", nil, "execution_count"),
+            ("execution_count", "-1", "execution_count"), ("execution_count", "1.5", "execution_count"),
+            ("id", #""a b""#, "id"), ("x", "1", "x"), ("attachments", "{}", "attachments"),
+            ("metadata", #"{"tags":["a","a"]}"#, "metadata.tags"), ("metadata", #"{"name":""}"#, "metadata.name"),
+            ("metadata", #"{"scrolled":"x"}"#, "metadata.scrolled"),
+            ("metadata", #"{"execution":{"x":1}}"#, "metadata.execution.x"),
+            ("outputs", "[{}]", "outputs[0].output_type"),
+            ("outputs", #"[{"output_type":"stream","text":""}]"#, "outputs[0].name"),
+            (
+                "outputs", #"[{"output_type":"display_data","metadata":{},"data":{"text/plain":1}}]"#,
+                "outputs[0].data.text/plain"
+            ),
+            (
+                "outputs", #"[{"output_type":"error","ename":"","evalue":"","traceback":[1]}]"#,
+                "outputs[0].traceback[0]"
+            ),
+        ])
+    func cellDefects(_ name: String, _ member: String?, _ place: String) throws {
+        var value = try JSONValue(parsing: Array(Self.stored.utf8))
+        var cell = try #require(value["cells"]?.arrayValue?.first)
+        cell[name] = try member.map { try JSONValue(parsing: Array($0.utf8)) }
+        value["cells"] = [cell]
+        #expect(try NotebookDocument(value).defect?.place == "cells[0].\(place)")
+    }
+
+    @Test("A version's rules are its own")
+    func versions() throws {
+        var value = try JSONValue(parsing: Array(Self.stored.utf8))
+        let whole = try NotebookDocument(value)
+        #expect(whole.defect == nil && String(decoding: whole.encoded(), as: UTF8.self) == Self.stored)
+        value["nbformat_minor"] = 4
+        #expect(try NotebookDocument(value).defect?.place == "cells[0].id")
+        value["cells"] = [["cell_type": "new", "metadata": [:]]]
+        #expect(try NotebookDocument(value).defect?.place == "cells[0].cell_type")
+        value["nbformat_minor"] = 6
+        #expect(try NotebookDocument(value).defect == nil)
+    }
+
+    @Test(
+        "What has no cells that could be shown is no notebook",
+        arguments: [
+            ("x", ""), ("[]", ""), (#"{"nbformat":4,"metadata":{}}"#, "cells"),
+            (#"{"nbformat":4,"cells":[]}"#, "metadata"), (#"{"nbformat":4,"metadata":{},"cells":[1]}"#, "cells[0]"),
+            (
+                #"{"nbformat":4,"metadata":{},"cells":[{"metadata":{},"cell_type":"code","outputs":[1]}]}"#,
+                "cells[0].outputs[0]"
+            ),
+            (
+                #"{"nbformat":4,"metadata":{},"cells":[{"metadata":{},"cell_type":"x","source":[1]}]}"#,
+                "cells[0].source"
+            ),
+        ])
+    func unreadable(_ text: String, _ place: String) {
+        let error = #expect(throws: NotebookError.self) { try NotebookDocument(parsing: Array(text.utf8)) }
+        #expect(error?.place == place)
+    }
+
     @Test("Python files are cells between # %% lines")
     func python() {
         #expect(Notebook(python: "a\n# %% x\nb\n# %%\n\n").cells.map(\.source) == ["a", "b\n"].map { $0.trimmed })

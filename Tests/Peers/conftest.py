@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,9 +14,12 @@ from playwright.sync_api import Browser, sync_playwright
 from peers.husk import BINARIES, PEER_KERNEL, PYTHON, SECOND_PYTHON, Husk
 from peers.kernel import Kernel
 from peers.processes import end_keeper
+from peers.reference import Reference
 from peers.server import Server
 from peers.users import Users
 from peers.wire import Client
+
+pytest_plugins = ("peers.fixtures",)
 
 StartKernel = Callable[..., Kernel]
 
@@ -36,14 +37,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("husk"):
             item.add_marker(reason)
-
-
-@pytest.fixture(scope="session")
-def base() -> Iterator[Path]:
-    """A folder with a short path: unix sockets live in it."""
-    folder = Path(tempfile.mkdtemp(prefix="husk-"))
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -174,6 +167,14 @@ def server(
     yield server
     assert server.stop() == 0, server.log
     end_keeper(own.state)
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reference]:
+    """One Jupyter Server for the module."""
+    reference = Reference(tmp_path_factory.mktemp("reference"))
+    yield reference
+    reference.stop()
 
 
 @pytest.fixture(scope="module")

@@ -84,11 +84,6 @@ SUITES = (
         options=("-p", "no:asyncio"),
         at_least=170,
         known={
-            "*contents.test_api::test_copy_dir*": "copies a folder to where no folder is",
-            "*contents.test_api::test_get_nb_invalid*": (
-                "such a notebook is refused, and not sent with what is wrong with it"
-            ),
-            "*contents.test_api::test_upload_txt_hidden*": "a path in the body counts for nothing",
             **dict.fromkeys(
                 (
                     "*kernels.test_api::test_resolve_path_server_expands_user[[]*",

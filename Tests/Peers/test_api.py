@@ -23,25 +23,6 @@ from peers.waiting import wait_until
 pytestmark = [pytest.mark.husk, pytest.mark.timeout(120)]
 
 
-@pytest.fixture(scope="module")
-def reference(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reference]:
-    """One Jupyter Server for the module."""
-    reference = Reference(tmp_path_factory.mktemp("reference"))
-    yield reference
-    reference.stop()
-
-
-@pytest.fixture
-def own_server(husk: Husk, base: Path, tmp_path: Path) -> Iterator[Server]:
-    """A server of the test's own."""
-    own = husk.with_state(base / tmp_path.name)
-    server = Server(own, tmp_path)
-    yield server
-    server.stop()
-    assert "Fatal error" not in server.log
-    end_keeper(own.state)
-
-
 def compared(answer: requests.Response) -> tuple[object, ...]:
     """What two servers have to answer alike."""
     kind = answer.headers.get("Content-Type", "").split(";")[0] if answer.content else ""
@@ -271,7 +252,9 @@ def test_events_of_kernels(server: Server, reference: Reference, subscriber: Sub
     """The events of Jupyter Server, but for the end and the start that make a restart there."""
     theirs = Subscriber(reference.url, reference.token)
     for ask, heard in ((server.request, subscriber), (reference.request, theirs)):
-        kernel = ask("POST", "/api/kernels", json={"name": "python3"}).json()["id"]
+        started = ask("POST", "/api/kernels", json={"name": "python3"})
+        assert started.status_code == 201, (ask, started.text)
+        kernel = started.json()["id"]
         path = f"/api/kernels/{kernel}"
         seen = heard.until(lambda e: e["action"] == "start")
         assert ask("POST", f"{path}/interrupt").status_code == 204

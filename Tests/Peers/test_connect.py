@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import stat
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from peers.console import Console
+from peers.fixtures import served_kernel
 from peers.server import Server, text
 from peers.waiting import wait_until
 from peers.wire import Client
@@ -20,12 +20,7 @@ pytestmark = [pytest.mark.husk, pytest.mark.timeout(180)]
 LINES = 200_000
 
 
-@pytest.fixture
-def kernel(server: Server) -> Iterator[str]:
-    """A fresh kernel's id."""
-    identifier = server.start_kernel()
-    yield identifier
-    server.delete(f"/api/kernels/{identifier}")
+kernel = served_kernel
 
 
 def connect(server: Server, kernel: str) -> dict[str, object]:

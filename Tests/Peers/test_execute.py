@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import requests
 
+from peers.fixtures import served_kernel
 from peers.husk import Husk
 from peers.processes import end_keeper
 from peers.server import Server, is_idle, text
@@ -24,12 +25,7 @@ NDJSON = "application/x-ndjson"
 SSE = "text/event-stream"
 
 
-@pytest.fixture
-def kernel(server: Server) -> Iterator[str]:
-    """A fresh kernel's id."""
-    identifier = server.start_kernel()
-    yield identifier
-    server.delete(f"/api/kernels/{identifier}")
+kernel = served_kernel
 
 
 def lines(answer: requests.Response) -> Iterator[dict[str, Any]]:

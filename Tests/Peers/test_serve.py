@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 import requests
 import websocket
 
+from peers.fixtures import served_kernel
 from peers.husk import SEED, Husk
 from peers.processes import end_keeper
 from peers.server import V1, Server, is_idle, text
@@ -29,12 +29,7 @@ for n in range(20000):
 FRAMINGS = pytest.mark.parametrize("framing", [None, V1], ids=["legacy", "v1"])
 
 
-@pytest.fixture
-def kernel(server: Server) -> Iterator[str]:
-    """A fresh kernel's id."""
-    identifier = server.start_kernel()
-    yield identifier
-    server.delete(f"/api/kernels/{identifier}")
+kernel = served_kernel
 
 
 # ---- Who may

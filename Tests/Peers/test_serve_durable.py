@@ -22,6 +22,7 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode, from_dict
 
 from peers.books import execute_over, normalised, widget_states
+from peers.fixtures import served_kernel
 from peers.husk import ROOT, SEED, Husk
 from peers.processes import end_keeper
 from peers.readers import (
@@ -64,12 +65,7 @@ NOTEBOOKS = pytest.mark.parametrize("notebook", BOOKS, ids=[path.stem for path i
 FRAMINGS = pytest.mark.parametrize("framing", [None, V1], ids=["legacy", "v1"])
 
 
-@pytest.fixture
-def kernel(server: Server) -> Iterator[str]:
-    """A fresh kernel's id."""
-    identifier = server.start_kernel()
-    yield identifier
-    server.delete(f"/api/kernels/{identifier}")
+kernel = served_kernel
 
 
 def places(count: int, seed: int) -> list[int]:

@@ -331,16 +331,59 @@ def test_a_declined_handshake_with_a_body(server: Server, path: str) -> None:
         assert connection.rest() == []
 
 
+def used(connection: RawConnection, count: int = 3) -> None:
+    """Has requests answered over a connection, as a proxy does that keeps connections open."""
+    for _ in range(count):
+        connection.send(b"GET /api HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert connection.answer()[0] == 200
+
+
 def test_an_upgrade_on_a_connection_in_use(server: Server, path: str) -> None:
-    """A later request cannot open a WebSocket, and gets its answer."""
+    """Any request opens a WebSocket; frames may follow it at once, and a close ends it."""
+    head = "\r\n".join([f"GET {path} HTTP/1.1", *ASKED, "Sec-WebSocket-Version: 13", KEY, "\r\n"])
+    with RawConnection(server.port) as connection:
+        used(connection)
+        connection.send(head.encode() + frame(PING, b"early") + frame(TEXT, QUESTION))
+        status, headers, _ = connection.answer()
+        assert status == 101
+        assert headers["sec-websocket-accept"] == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+        assert [one.payload for one in until_answer(connection)] == [b"early"]
+        connection.send(closing(1000))
+        assert connection.rest()[-1].code == 1000
+
+
+def test_an_upgrade_behind_unanswered_requests(server: Server, path: str) -> None:
+    """The answers come in order, and the WebSocket's frames behind them."""
+    plain = b"GET /api HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    head = "\r\n".join([f"GET {path} HTTP/1.1", *ASKED, "Sec-WebSocket-Version: 13", KEY, "\r\n"])
+    with RawConnection(server.port) as connection:
+        connection.send(plain * 5 + head.encode() + frame(TEXT, QUESTION))
+        assert [connection.answer()[0] for _ in range(6)] == [200] * 5 + [101]
+        until_answer(connection)
+
+
+def test_a_declined_upgrade_on_a_connection_in_use(server: Server) -> None:
+    """It is answered, and is the connection's last."""
     lines = (*ASKED, "Sec-WebSocket-Version: 13", KEY)
     with RawConnection(server.port) as connection:
-        for _ in range(3):
-            connection.send(b"GET /api HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            assert connection.answer()[0] == 200
-        connection.send("\r\n".join([f"GET {path} HTTP/1.1", *lines, "\r\n"]).encode())
-        assert connection.answer()[0] == 400
+        used(connection)
+        connection.send("\r\n".join(["GET /api/kernels HTTP/1.1", *lines, "\r\n"]).encode())
+        status, headers, _ = connection.answer()
+        assert (status, headers["connection"]) == (403, "close")
         assert connection.rest() == []
+
+
+def test_much_over_a_connection_in_use(server: Server, path: str) -> None:
+    """A large message and many small ones pass, and a client that breaks a rule is told."""
+    with RawConnection(server.port) as connection:
+        used(connection)
+        connection.open(path)
+        connection.send(frame(TEXT, QUESTION + b" " * (MUCH // 2)))
+        until_answer(connection)
+        connection.send(frame(PING, b"x") * 1000 + frame(TEXT, QUESTION))
+        assert [one.payload for one in until_answer(connection)] == [b"x"] * 1000
+        connection.send(frame(TEXT, b"{}", mask=None))
+        assert connection.rest()[-1].code == 1002
 
 
 def test_frames_right_behind_the_handshake(server: Server, path: str) -> None:

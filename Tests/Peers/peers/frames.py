@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import os
 import socket
@@ -89,6 +90,15 @@ class RawConnection:
         """Sends bytes."""
         self.socket.sendall(data)
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether the server has given a WebSocket up, which shows when something is sent."""
+        try:
+            self.send(frame(PONG))
+        except OSError:
+            return True
+        return False
+
     def _read(self, count: int) -> bytes:
         while len(self._bytes) < count:
             more = self.socket.recv(1 << 16)
@@ -111,6 +121,14 @@ class RawConnection:
         code = int(status.split()[1])
         length = 0 if code in (101, 204) else int(headers.get("content-length", "0"))
         return code, headers, self._read(length)
+
+    def ending(self) -> bytes:
+        """What comes up to the end of the connection."""
+        came, self._bytes = self._bytes, b""
+        with contextlib.suppress(ConnectionError):
+            while more := self.socket.recv(1 << 16):
+                came += more
+        return came
 
     def open(self, path: str, *lines: str) -> dict[str, str]:
         """Opens a WebSocket. Returns the answer's headers."""

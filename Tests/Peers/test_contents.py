@@ -1,0 +1,181 @@
+"""Files, folders and notebooks of `husk serve`, beside those of Jupyter Server."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from peers.reference import Reference
+from peers.server import Server
+
+pytestmark = [pytest.mark.husk, pytest.mark.timeout(120)]
+
+STREAM = {"output_type": "stream", "name": "stdout", "text": ["a\n", "b"]}
+PAGE = {
+    "output_type": "display_data",
+    "metadata": {},
+    "data": {"text/html": "<b>", "a/b+json": [1]},
+}
+FAILURE = {"output_type": "error", "ename": "E", "evalue": "", "traceback": ["a"]}
+
+
+def cell(**changes: object) -> dict[str, object]:
+    """A code cell that keeps the rules, but for the changes; `...` takes a member away."""
+    whole = {
+        **{"cell_type": "code", "id": "a", "metadata": {}, "source": ["x\n", "y"]},
+        **{"outputs": [STREAM, PAGE, FAILURE], "execution_count": 1},
+    }
+    return {name: value for name, value in (whole | changes).items() if value is not ...}
+
+
+def book(*cells: object, **changes: object) -> dict[str, object]:
+    """A notebook of these cells, with changes of the same kind."""
+    whole: dict[str, object] = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}}
+    whole["cells"] = list(cells)
+    return {name: value for name, value in (whole | changes).items() if value is not ...}
+
+
+def output(**changes: object) -> dict[str, object]:
+    """A notebook whose one output is changed."""
+    return book(cell(outputs=[PAGE | changes]))
+
+
+MARKDOWN = {"cell_type": "markdown", "id": "m", "metadata": {}, "source": ""}
+KERNEL = {"name": "python3", "display_name": "Python"}
+
+BOOKS: dict[str, dict[str, object]] = {
+    "valid": book(cell(), MARKDOWN),
+    "valid metadata": book(
+        cell(metadata={"tags": ["a", "b"], "name": "n", "scrolled": "auto", "collapsed": True}),
+        metadata={"kernelspec": KERNEL, "language_info": {"name": "python"}, "x": 1},
+    ),
+    "valid attachments": book(MARKDOWN | {"attachments": {"a.png": {"image/png": "x"}}}),
+    "no cells": book(),
+    "no ids": book(cell(id=...), cell(id=...)),
+    "the same id twice": book(cell(), cell()),
+    "old": book(cell(id=...), nbformat_minor=0),
+    "later": book(
+        {"cell_type": "new", "id": "n", "metadata": {}}, cell(new=1), nbformat_minor=9, new=1
+    ),
+    "no minor version": book(nbformat_minor=...),
+    "a minor version below 0": book(nbformat_minor=-1),
+    "an id too early": book(cell(), nbformat_minor=4),
+    "an unknown member": book(new=1),
+    "a kernelspec without a name": book(metadata={"kernelspec": {"display_name": "x"}}),
+    "an unknown cell": book({"cell_type": "wrong", "id": "w", "metadata": {}}),
+    "an unknown cell, and no minor version": book(
+        {"cell_type": "wrong", "metadata": {}}, nbformat_minor=...
+    ),
+    "an unknown member of a cell": book(cell(new=1)),
+    "attachments of code": book(cell(attachments={})),
+    "no source": book(cell(source=...)),
+    "a number for a source": book(cell(source=1)),
+    "no count": book(cell(execution_count=...)),
+    "a count below 0": book(cell(execution_count=-1)),
+    "a fraction for a count": book(cell(execution_count=1.5)),
+    "an id with a blank": book(cell(id="a b")),
+    "a long id": book(cell(id="a" * 65)),
+    "an empty name": book(cell(metadata={"name": ""})),
+    "a tag twice": book(cell(metadata={"tags": ["a", "a"]})),
+    "a tag with a comma": book(cell(metadata={"tags": ["a,b"]})),
+    "a number for scrolled": book(cell(metadata={"scrolled": 1})),
+    "a number for a time": book(cell(metadata={"execution": {"iopub.status.idle": 1}})),
+    "an unknown output": output(output_type="wrong"),
+    "an unknown member of an output": output(new=1),
+    "a number for a page": output(data={"text/html": 1}),
+}
+
+NONE: dict[str, object] = {
+    "no metadata": book(metadata=...),
+    "no cells": book(cells=...),
+    "a number for the cells": book(cells=1),
+    "a number for a cell": book(1),
+    "a cell without metadata": book(cell(metadata=...)),
+    "a number in a source": book(cell(source=[1])),
+    "a number for an output": book(cell(outputs=[1])),
+    "a number for data": output(data=1),
+    "a number for attachments": book(MARKDOWN | {"attachments": 1}),
+    "a list": [],
+}
+"""What nbformat cannot read."""
+
+
+def told(model: dict[str, Any]) -> bool:
+    """Whether a model says that its notebook is invalid."""
+    assert model.get("message", "Notebook validation failed: ").startswith(
+        "Notebook validation failed: "
+    )
+    return "message" in model
+
+
+@pytest.mark.parametrize("name", BOOKS)
+def test_rules_of_notebooks(server: Server, reference: Reference, name: str) -> None:
+    """A notebook that breaks one is sent and saved all the same, with what is wrong."""
+    content = BOOKS[name]
+    models = []
+    for peer in (server, reference):
+        (peer.root / "book.ipynb").write_text(json.dumps(content))
+        got = peer.request("GET", "/api/contents/book.ipynb")
+        assert got.status_code == 200, got.text
+        models.append(got.json())
+    ours, theirs = models
+    assert told(ours) == told(theirs), (ours.get("message"), theirs.get("message"))
+    if "id" not in name:
+        assert ours["content"] == theirs["content"]
+
+
+@pytest.mark.parametrize("name", BOOKS)
+def test_rules_of_saved_notebooks(server: Server, reference: Reference, name: str) -> None:
+    """The same for what a client saves, where Jupyter Server does not fail."""
+    body = {"type": "notebook", "format": "json", "content": BOOKS[name]}
+    ours, theirs = (
+        peer.request("PUT", "/api/contents/saved.ipynb", json=body) for peer in (server, reference)
+    )
+    if theirs.status_code == 500:
+        assert ours.status_code in (200, 201)
+        assert told(ours.json())
+        return
+    assert ours.status_code == theirs.status_code, ours.text
+    assert told(ours.json()) == told(theirs.json())
+
+
+@pytest.mark.parametrize("name", NONE)
+def test_what_is_no_notebook(server: Server, reference: Reference, name: str) -> None:
+    """It is refused, and can be read as the text that it is."""
+    for peer in (server, reference):
+        (peer.root / "none.ipynb").write_text(json.dumps(NONE[name]))
+        got = peer.request("GET", "/api/contents/none.ipynb")
+        assert got.status_code == 400, got.text
+        assert got.json()["message"].startswith("Unreadable Notebook: ")
+        assert peer.request("GET", "/api/contents/none.ipynb?type=file").status_code == 200
+
+
+def test_copies_of_folders(server: Server, reference: Reference) -> None:
+    """The folders on the way to a copy are made."""
+    answers = []
+    for peer in (server, reference):
+        (peer.root / "source/inner").mkdir(parents=True)
+        (peer.root / "source/inner/x.txt").write_text("x")
+        found = []
+        for target in ("made/there", "made/there", "", "made"):
+            answer = peer.request("POST", f"/api/contents/{target}", json={"copy_from": "source"})
+            model = answer.json()
+            found.append((answer.status_code, model["path"].strip("/"), model["type"]))
+            assert (peer.root / model["path"].strip("/") / "inner/x.txt").read_text() == "x"
+        answers.append(found)
+    assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("path", [".hidden", "a/.hidden/x", "../x", "other.txt", "/", ""])
+def test_path_in_a_body(server: Server, reference: Reference, path: str) -> None:
+    """A model that is sent back may not say that it is hidden, or outside; else it counts not."""
+    body = {"type": "file", "format": "text", "content": "x", "path": path}
+    codes = []
+    for peer in (server, reference):
+        (peer.root / "said.txt").unlink(missing_ok=True)
+        codes.append(peer.request("PUT", "/api/contents/said.txt", json=body).status_code)
+        assert (peer.root / "said.txt").exists() == (codes[-1] == 201)
+        assert not (peer.root / "other.txt").exists()
+    assert codes[0] == codes[1]
