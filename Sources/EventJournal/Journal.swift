@@ -14,6 +14,8 @@ public final class Journal {
         public var segment = 8 << 20
         /// Number of files.
         public var segments = 8
+        /// Number of files where a reader still needs the oldest ones.
+        public var mostSegments = 32
 
         /// The defaults.
         public init() {}
@@ -23,6 +25,9 @@ public final class Journal {
     public private(set) var lastSequence: UInt64 = 0
     /// When this process last wrote, in microseconds since 1970; 0 when it has not.
     public private(set) var lastTime: Int64 = 0
+
+    /// Whether a reader that is to miss nothing has not read a file yet, the number of which it is given.
+    public var isNeeded: ((_ segment: UInt64) -> Bool)?
 
     private let directory: String
     private let limits: Limits
@@ -95,7 +100,8 @@ public final class Journal {
 
     /// A cursor before the first record after `sequence`.
     public func cursor(after sequence: UInt64) -> JournalCursor {
-        guard let segment = segments.last(where: { $0.firstSequence <= sequence + 1 }) ?? segments.first else {
+        guard let segment = segments.last(where: { $0.firstSequence <= sequence + 1 }) else {
+            // In front of the first, so that reading says what is gone.
             return JournalCursor(sequence: sequence, segment: 0, offset: Segment.headerSize)
         }
         var cursor = JournalCursor(sequence: sequence, segment: segment.index, offset: Segment.headerSize)
@@ -137,10 +143,9 @@ public final class Journal {
         return total
     }
 
-    /// Deletes the journal's files and its folder.
+    /// Deletes the journal's files and its folder. What they held can still be read here.
     public func remove() {
         for segment in segments { unlink(segment.path) }
-        segments = []
         rmdir(directory)
     }
 
@@ -149,7 +154,11 @@ public final class Journal {
         let path = "\(directory)/\(index).journal"
         let segment = try Segment(creating: path, index: index, firstSequence: lastSequence + 1, count: size)
         segments.append(segment)
-        while segments.count > limits.segments { unlink(segments.removeFirst().path) }
+        while segments.count > limits.segments, let oldest = segments.first {
+            if segments.count <= limits.mostSegments, isNeeded?(oldest.index) == true { return }
+            unlink(oldest.path)
+            segments.removeFirst()
+        }
     }
 
     private func recover() throws(JournalError) {

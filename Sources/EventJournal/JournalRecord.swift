@@ -58,7 +58,8 @@ public enum JournalReading: Hashable, Sendable {
 public struct JournalCursor: Hashable, Sendable {
     /// The sequence of the last record that was read.
     public internal(set) var sequence: UInt64
-    var segment: UInt64
+    /// The number of the file that holds it.
+    public internal(set) var segment: UInt64
     var offset: Int
 }
 

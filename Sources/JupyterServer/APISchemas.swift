@@ -24,6 +24,7 @@ enum APISchemas {
         "Kernel": object(
             [
                 "id": text, "name": text, "last_activity": time, "connections": integer, "reason": text,
+                "message": text,
                 "execution_state": word(["starting", "idle", "busy", "restarting", "dead", "unknown"]),
             ], required: ["id", "name", "last_activity", "connections", "execution_state"]),
         "KernelStart": object([

@@ -5,6 +5,7 @@ import Hummingbird
 import JupyterServerAPI
 import KernelWebSocket
 import NIOCore
+import ServiceLifecycle
 import TerminalHosting
 import WebServing
 
@@ -128,11 +129,16 @@ struct HTTPGateway: HTTPResponder {
     private static func body(_ stream: AnswerStream, of request: Request) -> ResponseBody {
         ResponseBody { writer in
             do {
-                try await request.body.consumeWithCancellationOnInboundClose { _ in
-                    while let part = await stream.next(), !Task.isCancelled {
-                        try await writer.write(ByteBuffer(bytes: part))
+                try await withGracefulShutdownHandler {
+                    try await request.body.consumeWithCancellationOnInboundClose { _ in
+                        while let part = await stream.next(), !Task.isCancelled {
+                            try await writer.write(ByteBuffer(bytes: part))
+                        }
+                        try Task.checkCancellation()
                     }
-                    try Task.checkCancellation()
+                } onGracefulShutdown: {
+                    // It may have no end of its own, and the next server tells the rest.
+                    Task { await stream.end() }
                 }
                 await stream.end()
             } catch {

@@ -130,6 +130,6 @@ struct KernelAPI: Sendable {
         return KernelModel(
             id: kernel.id, name: kernel.origin.spec, lastActivity: state.lastActivity,
             state: KernelModel.State(rawValue: state.activity.rawValue) ?? .unknown, connections: state.connections,
-            reason: state.reason)
+            reason: state.reason, message: state.message)
     }
 }

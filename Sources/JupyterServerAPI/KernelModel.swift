@@ -17,12 +17,15 @@ public struct KernelModel: Hashable, Sendable {
     public var state: State
     /// WebSockets that are open to it.
     public var connections: Int
-    /// Why it has failed, if it has.
+    /// Why it has failed, if it has: a stable name for programs.
     public var reason: String?
+    /// Why it has failed: the sentence for a user.
+    public var message: String?
 
     /// Describes a kernel.
     public init(
-        id: String, name: String, lastActivity: Int64, state: State, connections: Int, reason: String? = nil
+        id: String, name: String, lastActivity: Int64, state: State, connections: Int, reason: String? = nil,
+        message: String? = nil
     ) {
         self.id = id
         self.name = name
@@ -30,6 +33,7 @@ public struct KernelModel: Hashable, Sendable {
         self.state = state
         self.connections = connections
         self.reason = reason
+        self.message = message
     }
 
     /// The JSON. Its date always has microseconds and a `Z`: a Jupyter Server that has this one as its gateway reads
@@ -41,6 +45,7 @@ public struct KernelModel: Hashable, Sendable {
             "execution_state": .string(state.rawValue), "connections": .integer(Int64(connections)),
         ]
         if let reason, !reason.isEmpty { json["reason"] = .string(reason) }
+        if let message, !message.isEmpty { json["message"] = .string(message) }
         return json
     }
 }

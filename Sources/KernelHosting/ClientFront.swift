@@ -1,8 +1,9 @@
 import JupyterProtocol
 import KernelRuntime
+import LinuxKit
 
 /// A client of a hosted kernel, on the kernel's thread: what it is told goes into its queue.
-final class ClientFront: KernelFront {
+final class ClientFront: ListeningFront {
     /// Marks requests of clients that come back under a name of their own, as routing prefix.
     static func identities(_ client: String) -> [[UInt8]] { [Array("client".utf8), Array(client.utf8)] }
 
@@ -29,6 +30,19 @@ final class ClientFront: KernelFront {
     /// The cell that a client answers whose message has this parent; nil when the parent says nothing.
     func asker(parent: [UInt8]) -> UInt64? {
         (try? JSONValue(parsing: parent))?["msg_id"]?.stringValue.flatMap { questions[$0] }
+    }
+
+    /// See the protocol that requires it.
+    func tell(dropped count: UInt64, before sequence: UInt64) {
+        let line = "husk: \(count) records of this kernel were dropped before this client had taken them.\n"
+        let content: JSONValue = ["name": "stderr", "text": .string(line)]
+        let header = MessageHeader(
+            id: "\(session)_\(sequence)", session: session, username: "husk",
+            date: Timestamp.iso8601(microseconds: WallClock.microseconds), type: "stream")
+        queue.push(
+            KernelEvent(
+                channel: .iopub, message: WireMessage(identities: [], header: header, content: content.encoded()),
+                sequence: sequence))
     }
 
     /// See the protocol that requires it.

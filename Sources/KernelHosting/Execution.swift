@@ -24,6 +24,10 @@ struct Execution {
     private var facts: JSONValue?
     /// Why the kernel has ended with the cell.
     private var death: String?
+    /// Why it has, for programs.
+    var reasonOfDeath = "kernel_died"
+    /// Whether the kernel has ended with the cell.
+    var hasDied: Bool { death != nil }
     private var question: (header: JSONValue, content: JSONValue)?
 
     init(id: String, order: ExecutionOrder, number: UInt64) {
@@ -88,7 +92,7 @@ struct Execution {
         if let refusal = facts?["refusal"] { result["reason"] = refusal }
         if let death {
             result["error"] = .string("KernelDied: \(death)")
-            result["reason"] = "kernel_died"
+            result["reason"] = .string(reasonOfDeath)
         } else if reply == nil {
             result["error"] = .string(failure.message)
             result["reason"] = .string(failure.reason)

@@ -17,12 +17,20 @@ final class ExecutionRegister {
         let result: [String: JSONValue]?
     }
 
-    /// How many results a kernel keeps.
-    private static let kept = 512
+    /// How many executions a kernel knows, at least: their keys are good for as long.
+    private static let kept = 16_384
+    /// How many bytes of results are kept.
+    private static let room = 256 << 20
+    /// How many executions may end before what is too much is looked for.
+    private static let interval = 64
+    private static let expired: [String: JSONValue] = [
+        "error": "The result is not kept any more.", "reason": "result_expired",
+    ]
     private static let columns = "id, request, generation, since, result"
 
     private let database: Database
     private let kernel: String
+    private var finished = 0
 
     init(path: String, kernel: String) throws(DatabaseError) {
         database = try Database(path: path, patience: 5000)
@@ -42,15 +50,41 @@ final class ExecutionRegister {
     }
 
     func finish(_ id: String, _ result: [String: JSONValue]) throws(DatabaseError) {
-        try database.run(
-            "UPDATE executions SET result = ? WHERE kernel = ? AND id = ?",
-            [ExecutionRegister.text(.object(result)), .text(kernel), .text(id)])
-        try database.run(
-            """
-            DELETE FROM executions WHERE kernel = ?1 AND result IS NOT NULL AND rowid <= (
-              SELECT rowid FROM executions WHERE kernel = ?1 ORDER BY rowid DESC LIMIT 1 OFFSET \(ExecutionRegister.kept))
-            """, [.text(kernel)])
+        try keep(result, "id = ?", .text(id))
+        finished += 1
+        if finished % ExecutionRegister.interval == 0 { try tidy() }
     }
+
+    /// Forgets the oldest executions, and before them what the oldest of the others have shown.
+    private func tidy() throws(DatabaseError) {
+        let rows = try database.run(
+            "SELECT rowid, size FROM executions WHERE kernel = ? AND result IS NOT NULL ORDER BY rowid DESC",
+            [.text(kernel)])
+        let small = ExecutionRegister.bytes(ExecutionRegister.expired).count
+        var total: Int64 = 0
+        for (index, row) in rows.enumerated() {
+            guard case .integer(let name) = row[0], case .integer(let size) = row[1] else { continue }
+            total += size
+            if index >= ExecutionRegister.kept {
+                try database.run("DELETE FROM executions WHERE rowid = ?", [.integer(name)])
+            } else if total > ExecutionRegister.room, size > small {
+                try keep(ExecutionRegister.expired, "rowid = ?", .integer(name))
+            }
+        }
+    }
+
+    private func keep(
+        _ result: [String: JSONValue], _ condition: String, _ name: Database.Value
+    ) throws(DatabaseError) {
+        let bytes = ExecutionRegister.bytes(result)
+        try database.run(
+            "UPDATE executions SET result = ?, size = ? WHERE kernel = ? AND \(condition)",
+            [
+                .text(String(decoding: bytes, as: UTF8.self)), .integer(Int64(bytes.count)), .text(kernel), name,
+            ])
+    }
+
+    private static func bytes(_ result: [String: JSONValue]) -> [UInt8] { JSONValue.object(result).encoded() }
 
     func entry(_ id: String) throws(DatabaseError) -> Entry? { try entries("id = ?", [.text(id)]).first }
 

@@ -1,4 +1,5 @@
 import JupyterProtocol
+import KeeperWire
 import KernelRuntime
 import LinuxKit
 
@@ -20,6 +21,10 @@ final class Executions: KernelFront {
     private var server: KernelServer?
     private var generation: UInt64 = 0
     private var follower: Follower?
+    /// Whether somebody reads the events of executions as they come, whom the interpreter waits for instead.
+    var isWatched = false {
+        didSet { follower?.holdsUp = !isWatched }
+    }
 
     init(kernel: String, path: String, loop: EventLoop) {
         self.kernel = kernel
@@ -58,6 +63,15 @@ final class Executions: KernelFront {
         }
         if let since { follow(after: since) }
         for entry in unsent { send(entry.id, entry.order) }
+    }
+
+    /// The interpreter was lost with an earlier process; nothing comes of what it has not ended.
+    func abandon(_ message: String, reason: String) throws {
+        let register = try register()
+        for entry in try register.unfinished() {
+            let execution = Execution(id: entry.id, order: entry.order, number: 0)
+            try register.finish(entry.id, execution.result(failure: (message, reason)))
+        }
     }
 
     /// The interpreter has ended, and everything that it said has been heard.
@@ -136,7 +150,7 @@ final class Executions: KernelFront {
     // MARK: Events
 
     private func follow(after sequence: UInt64) {
-        follower = server?.follow(after: sequence, through: self, holdsUp: false)
+        follower = server?.follow(after: sequence, through: self, holdsUp: !isWatched)
     }
 
     /// See the protocol that requires it.
@@ -166,7 +180,11 @@ final class Executions: KernelFront {
 
     private func conclude(_ id: String, failure: (message: String, reason: String)) {
         if let timer = timers.removeValue(forKey: id) { loop.cancel(timer) }
-        guard let execution = pending.removeValue(forKey: id) else { return }
+        guard var execution = pending.removeValue(forKey: id) else { return }
+        // It may have ended with its kernel.
+        if execution.hasDied, let death = server?.reasonOfEnd, death != .requested {
+            execution.reasonOfDeath = death.code
+        }
         // Without room on the disk it is told as lost, and not as running for ever.
         try? register().finish(id, execution.result(failure: failure))
         guard pending.isEmpty, let follower else { return }

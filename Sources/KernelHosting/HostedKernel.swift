@@ -1,5 +1,5 @@
 import Glibc
-public import JupyterProtocol
+import JupyterProtocol
 import KeeperWire
 import KernelRuntime
 import LeaseWire
@@ -29,9 +29,9 @@ public actor HostedKernel {
         func connection(of id: String) -> String { "\(state)/\(id).connection.json" }
     }
 
-    private struct Client {
-        let follower: Follower?
-        let front: ClientFront
+    struct Client {
+        let listener: Listener<ClientFront>
+        let queue: EventQueue
     }
 
     /// Its id in the API.
@@ -39,31 +39,37 @@ public actor HostedKernel {
     /// What it was started from.
     public nonisolated let origin: KernelOrigin
     private nonisolated let thread: EventThread
-    private let place: Place
-    private let keep: @Sendable (KernelRecord) async -> Void
-    private var record: KernelRecord
-    private var server: KernelServer?
-    private var clients: [String: Client] = [:]
-    private let observers = Observers()
-    private var sockets: KernelSockets?
+    let place: Place
+    let keep: @Sendable (KernelRecord) async -> Void
+    var record: KernelRecord
+    private(set) var server: KernelServer?
+    var clients: [String: Client] = [:]
+    let observers = Observers()
+    var sockets: KernelSockets?
     private(set) lazy var executions = Executions(kernel: id, path: place.register, loop: thread.loop)
     /// How many numbers the events of the interpreters before this one have.
-    private var base: UInt64
+    private(set) var base: UInt64
+    /// What the interpreter before the current one has said.
+    private(set) var past: PastEvents?
     /// Of interpreters that have ended, why; of the current one and of one that is on its way.
     private var deaths: [ObjectIdentifier: Death] = [:]
+    /// Why there is no interpreter that could be taken over.
+    private var loss: Death?
     private var isRestarting = false
     private var isEnding = false
     private var tellOwner: (@Sendable (String) -> Void)?
     /// What its owner has not been told yet.
     private var problems: [String] = []
     private var finish = KernelEnd.Awaited()
-    private var lastActivity: Int64
+    var lastActivity: Int64
+    /// How often clients were told how it is.
+    var told = 0
     /// Who waits for an interpreter's end.
     private var ends: [ObjectIdentifier: [CheckedContinuation<Void, Never>]] = [:]
     /// Who waits for the end of a restart.
     private var restarts: [CheckedContinuation<Void, Never>] = []
 
-    private var death: Death? { server.flatMap { deaths[ObjectIdentifier($0)] } }
+    private var death: Death? { server.map { deaths[ObjectIdentifier($0)] } ?? loss }
 
     /// See the protocol that requires it.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
@@ -92,7 +98,7 @@ public actor HostedKernel {
                 server.isStarting ? .starting : server.isBusy ? .busy : .idle
             } else { .dead }
         return KernelState(
-            activity: activity, reason: death.map(\.description),
+            activity: activity, death: death,
             lastActivity: max(lastActivity, server?.lastActivity ?? 0),
             connections: clients.count + observers.count + (tellOwner == nil ? 0 : 1))
     }
@@ -128,12 +134,23 @@ public actor HostedKernel {
         try? executions.resume(server, generation: record.generation)
     }
 
+    /// Is dead, since the interpreter that was to be taken over is no more.
+    func mourn(_ death: Death) throws {
+        server = nil
+        sockets = nil
+        loss = death
+        try executions.abandon("The kernel has ended: \(death)", reason: death.code)
+    }
+
     /// Ends the interpreter and starts another one in the same sandbox, so that its files stay. One restart is enough for
     /// all who want one at the same time.
-    public func restart() async throws {
+    public func restart() async throws { try await restart(because: .requested) }
+
+    private func restart(because reason: Death) async throws {
         guard !isEnding else { throw HostingError.ended(id) }
         if isRestarting { return await endOfRestart() }
         isRestarting = true
+        for client in clients.values { tell(.restarting, because: reason, to: client.queue) }
         defer {
             isRestarting = false
             for continuation in restarts { continuation.resume() }
@@ -152,19 +169,16 @@ public actor HostedKernel {
         }
         record.base = base + (old?.lastSequence ?? 0)
         await keep(record)
-        if let old { await end(old) }
+        if let old { await end(old, because: reason) }
         // It has said something at its end.
+        past = old.map { PastEvents(events: $0.endedEvents, base: base) }
         base += old?.lastSequence ?? 0
         record.base = base
         server = new
         if let old { deaths[ObjectIdentifier(old)] = nil }
         HostingMetrics.restarts.increment()
         begin(new)
-        for (client, present) in clients {
-            let front = ClientFront(
-                client: client, session: new.session, base: base, queue: present.front.queue)
-            clients[client] = Client(follower: new.follow(after: 0, through: front), front: front)
-        }
+        for client in clients.values { client.listener.move(to: new, base: base) }
         observers.move(to: new, base: base)
         do { try sockets?.move(to: new) } catch { place.logger.warning("The sockets of \(id) are lost: \(error)") }
         await keep(record)
@@ -175,7 +189,7 @@ public actor HostedKernel {
         isEnding = true
         if isRestarting { await endOfRestart() }
         if let server { await end(server) }
-        for client in clients.values { client.front.queue.finish() }
+        for client in clients.values { client.queue.finish() }
         clients = [:]
         observers.finish()
         sockets?.close()
@@ -229,13 +243,13 @@ public actor HostedKernel {
 
     /// Ends the interpreter in the middle of its work, and the kernel if there is no other one to be had.
     private func restartHard() {
-        Task { do { try await restart() } catch { server?.end() } }
+        Task { do { try await restart(because: .deadline) } catch { server?.end() } }
     }
 
-    private func end(_ server: KernelServer) async {
+    private func end(_ server: KernelServer, because reason: Death = .requested) async {
         let name = ObjectIdentifier(server)
         guard deaths[name] == nil else { return }
-        server.end(isExpected: true)
+        server.end(isExpected: true, because: reason == .requested ? nil : reason)
         await withCheckedContinuation { ends[name, default: []].append($0) }
     }
 
@@ -274,7 +288,11 @@ public actor HostedKernel {
         lastActivity = WallClock.microseconds
         guard let server, ended == ObjectIdentifier(server) else { return }
         if !isEnding, !isRestarting { HostingMetrics.died(reason) }
-        executions.fail("The kernel has ended: \(reason)", reason: "kernel_died")
+        if isRestarting, reason == .requested {
+            executions.fail("The kernel was restarted.", reason: "kernel_restarted")
+        } else {
+            executions.fail("The kernel has ended: \(reason)", reason: reason.code)
+        }
         if !isEnding, !isRestarting {
             place.onDeath(KernelDeath(id: id, name: origin.spec, death: reason))
             finish.come(KernelEnd(death: reason, lastWords: server.lastWords))
@@ -284,124 +302,4 @@ public actor HostedKernel {
     private var journal: KernelServer.Place { .init(state: place.state, kernel: record.kernelName) }
 
     private var history: KernelServer.History { origin.terms?.history ?? .file(place.history(of: id)) }
-
-    // MARK: Clients
-
-    /// Lets a client listen. One of the same name that listens already is sent away.
-    ///
-    /// - Parameter sequence: the last event that it knows; nil for what follows what it is known to have, if it has
-    ///   been here before, or else for what comes from now on.
-    public func attach(_ name: String, after sequence: UInt64? = nil) async -> EventQueue {
-        detach(name)
-        let queue = EventQueue()
-        guard let server else {
-            queue.finish()
-            return queue
-        }
-        let front = ClientFront(client: name, session: server.session, base: base, queue: queue)
-        let position = sequence ?? record.positions[name]
-        let known = position.map { $0 > base ? $0 - base : 0 }
-        clients[name] = Client(follower: server.follow(after: known, through: front), front: front)
-        // A client that waits for a kernel to be ready learns at once how it is.
-        if position == nil { tell(state.activity.rawValue, to: front) }
-        await note(name, has: position ?? base + server.lastSequence)
-        return queue
-    }
-
-    /// Opens its ZeroMQ sockets, if it has none yet. Returns the connection file, which any Jupyter client takes.
-    public func connect() throws -> ConnectionFile {
-        if let sockets { return sockets.connection }
-        guard let server, isAlive else { throw HostingError.notRunning(id) }
-        let sockets = try KernelSockets(
-            server, file: place.connection(of: id), kernelName: origin.spec, logger: place.logger)
-        self.sockets = sockets
-        return sockets.connection
-    }
-
-    /// Notes that a client has shown to have everything up to an event, so that it can go on there when it comes back.
-    public func note(_ name: String, has sequence: UInt64) async {
-        guard record.note(name, has: sequence) else { return }
-        await keep(record)
-    }
-
-    /// Lets a client go, unless another one of its name has come.
-    public func detach(_ name: String, queue: EventQueue? = nil) {
-        guard let client = clients[name], queue == nil || client.front.queue === queue else { return }
-        clients[name] = nil
-        if let follower = client.follower { server?.forget(follower) }
-        client.front.queue.finish()
-    }
-
-    /// Lets somebody watch what all clients are told.
-    ///
-    /// - Parameters:
-    ///   - sequence: the last event that it knows.
-    ///   - isLive: whether it also wants what comes from now on, until it leaves; the queue ends otherwise.
-    public func observe(after sequence: UInt64, isLive: Bool) -> EventQueue {
-        guard let server else {
-            let queue = EventQueue()
-            queue.finish()
-            return queue
-        }
-        return observers.add(to: server, base: base, after: sequence, request: nil, isLive: isLive)
-    }
-
-    /// Lets somebody watch one request of an interpreter, up to its end.
-    func observe(_ request: String, generation: UInt64, since: UInt64, isLive: Bool) -> EventQueue {
-        guard let server else {
-            let queue = EventQueue()
-            queue.finish()
-            return queue
-        }
-        let place = generation == record.generation ? base + since : 0
-        return observers.add(to: server, base: base, after: place, request: request, isLive: isLive)
-    }
-
-    /// Gives the cell that waits for a line a line. Returns whether there is one.
-    public func provideInput(_ line: String) -> Bool {
-        guard let server, server.isAsking else { return false }
-        noteUse()
-        server.provideInput(content: JSONValue.object(["value": .string(line)]).encoded(), to: nil)
-        return true
-    }
-
-    /// Lets somebody go who has watched.
-    public func forget(_ queue: EventQueue) { observers.forget(queue, of: server) }
-
-    /// Takes a client's message.
-    public func submit(_ message: WireMessage, over channel: KernelEvent.Channel, from client: String) {
-        lastActivity = WallClock.microseconds
-        guard let server else { return }
-        switch channel {
-        case .iopub: return
-        case .stdin:
-            guard message.header.type == "input_reply" else { return }
-            let asker = clients[client]?.front.asker(parent: message.parentHeader)
-            server.provideInput(content: message.content, to: asker)
-        case .shell, .control:
-            var request = ClientRequest(message, origin: channel == .control ? .control : .shell)
-            request.identities = ClientFront.identities(client)
-            server.submit(request)
-        }
-    }
-
-    /// Writes down what has been used up to now, for somebody who wants to read it.
-    public func writeUsage() { server?.writeUsage() }
-
-    /// Interrupts what runs.
-    public func interrupt() { server?.interrupt() }
-
-    /// Says how the kernel is, beside the journal: it is no interpreter's word.
-    private func tell(_ activity: String, to front: ClientFront) {
-        let session = server?.session ?? id
-        told += 1
-        let header = MessageHeader(
-            id: "\(session)_s\(told)", session: session, username: "husk",
-            date: Timestamp.iso8601(microseconds: WallClock.microseconds), type: "status")
-        let message = WireMessage(
-            identities: [], header: header, content: Array("{\"execution_state\":\"\(activity)\"}".utf8))
-        front.queue.push(KernelEvent(channel: .iopub, message: message, sequence: 0))
-    }
-
-    private var told = 0
 }

@@ -25,6 +25,7 @@ public actor HostedKernels {
     private var order: [String] = []
     /// Kernels that are being ended: what is theirs is still in use.
     private var ending: Set<String> = []
+    private var whenEnded: [@Sendable (String) -> Void] = []
 
     /// Opens the register of a state directory.
     ///
@@ -55,23 +56,28 @@ public actor HostedKernels {
             onDeath: { teller.yield($0) })
     }
 
-    /// Takes over what an earlier server has left. Returns the ids of kernels that have ended meanwhile, and why.
+    /// Takes over what an earlier server has left. Returns the ids of kernels that have ended meanwhile, and why: those
+    /// that other processes own are gone, the others are dead and can be restarted.
     public func adopt() async throws -> [(id: String, reason: String)] {
         var lost: [(String, String)] = []
         for record in try register.all() {
+            let kernel = try make(record)
             do {
-                let kernel = try make(record)
                 try await kernel.adopt()
-                kernels[record.id] = kernel
-                order.append(record.id)
                 HostingMetrics.began(.adopted)
             } catch {
                 HostingMetrics.began(.lost)
                 lost.append((record.id, "\(error)"))
-                try register.forget(record.id)
                 unlink(place.connection(of: record.id))
-                KernelServer.History.remove(place.history(of: record.id))
+                guard record.origin.terms == nil else {
+                    try register.forget(record.id)
+                    continue
+                }
+                // The keeper knows each kernel that has ended as long as it lives itself.
+                try await kernel.mourn(.keeper)
             }
+            kernels[record.id] = kernel
+            order.append(record.id)
         }
         return lost
     }
@@ -80,6 +86,9 @@ public actor HostedKernels {
     public func leave() async {
         for kernel in kernels.values { await kernel.leave() }
     }
+
+    /// Calls `action` with the id of each kernel that has been ended.
+    public func whenEnded(_ action: @escaping @Sendable (String) -> Void) { whenEnded.append(action) }
 
     /// The kernels, the oldest first.
     public var all: [HostedKernel] { order.compactMap { kernels[$0] } }
@@ -122,6 +131,7 @@ public actor HostedKernels {
     /// Ends a kernel. Returns whether there was one.
     public func end(_ id: String) async -> Bool {
         guard let kernel = kernels[id] else { return false }
+        defer { whenEnded.forEach { $0(id) } }
         forget(id)
         ending.insert(id)
         try? register.forget(id)

@@ -34,7 +34,10 @@ final class KernelRegister {
                   since INTEGER NOT NULL, result TEXT, PRIMARY KEY (kernel, id), UNIQUE (kernel, key)) STRICT
                 """)
         }
-        if version < 3 { try database.run("ALTER TABLE kernels ADD COLUMN terms BLOB") }
+        if version < 3 {
+            try database.run("ALTER TABLE kernels ADD COLUMN terms BLOB")
+            try database.run("ALTER TABLE executions ADD COLUMN size INTEGER NOT NULL DEFAULT 0")
+        }
         if version < KernelRegister.version { try database.run("PRAGMA user_version = \(KernelRegister.version)") }
     }
 

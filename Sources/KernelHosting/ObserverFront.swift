@@ -4,7 +4,7 @@ import KernelRuntime
 /// Somebody who watches a hosted kernel and asks nothing of it: everything that anybody is told goes into its queue.
 ///
 /// On the kernel's thread.
-final class ObserverFront: KernelFront {
+final class ObserverFront: ListeningFront {
     let queue: EventQueue
     private let session: String
     /// Added to the numbers of the journal, which begin anew with each interpreter.
@@ -19,7 +19,7 @@ final class ObserverFront: KernelFront {
         self.queue = queue
     }
 
-    /// Says that events before a number cannot be told any more.
+    /// See the protocol that requires it.
     func tell(dropped count: UInt64, before sequence: UInt64) {
         let header = MessageHeader(id: "", session: session, username: "husk", date: "", type: "stream")
         queue.push(

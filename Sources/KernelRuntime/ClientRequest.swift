@@ -56,6 +56,9 @@ public struct ClientRequest: Hashable, Sendable {
             subshell: message.header.subshellID)
     }
 
+    /// Bytes of what it carries.
+    var size: Int { buffers.reduce(content.count) { $0 + $1.count } }
+
     func encode(into writer: inout WireWriter) {
         writer.append(number)
         writer.append(origin.rawValue)

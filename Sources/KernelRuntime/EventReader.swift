@@ -32,6 +32,9 @@ struct EventReader {
     /// Whether a new reader that starts here misses no part of a message.
     var isBetweenMessages: Bool { frames.isEmpty && entry.isEmpty }
 
+    /// The file of the journal that is read next.
+    var segment: UInt64 { cursor.segment }
+
     /// Bytes of journal that have not been read.
     var bytesBehind: Int { journal.bytesBehind(cursor) }
 

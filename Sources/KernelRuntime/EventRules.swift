@@ -1,5 +1,6 @@
 import InterpreterChannel
 import JupyterProtocol
+import KeeperWire
 
 /// What an interpreter may say, and what becomes of it.
 enum EventRules {
@@ -63,6 +64,14 @@ enum EventRules {
 
     /// The content of a status message.
     static func status(_ state: String) -> [UInt8] { Array("{\"execution_state\":\"\(state)\"}".utf8) }
+
+    /// The content of the status message of a kernel that is dead, with the reason for programs and for people.
+    static func status(_ death: Death) -> [UInt8] {
+        let content: JSONValue = [
+            "execution_state": "dead", "reason": .string(death.code), "message": .string(death.description),
+        ]
+        return content.encoded()
+    }
 
     /// The content of a stream message.
     static func stream(_ name: String, _ text: [UInt8]) -> [UInt8] {

@@ -9,9 +9,10 @@ public final class Follower {
 
     private let publisher: Publisher
     private let front: any KernelFront
-    private var moved = ContinuousClock.now
+    /// Since when it has taken nothing of what waits for it; nil while nobody has missed that.
+    private var stuckSince: ContinuousClock.Instant?
     /// Whether the interpreter waits for it when it falls behind.
-    let holdsUp: Bool
+    public var holdsUp: Bool
     private var end: (sequence: UInt64, action: () -> Void)?
 
     init(_ publisher: Publisher, front: any KernelFront, holdsUp: Bool) {
@@ -31,7 +32,7 @@ public final class Follower {
     /// Tells what there is. Returns whether anything was taken.
     func run(_ memory: RequestMemory) -> Bool {
         let hasMoved = publisher.run(to: front, request: { memory[$0] })
-        if hasMoved { moved = .now }
+        if hasMoved { stuckSince = nil }
         if let end, publisher.isDone(upTo: end.sequence) {
             self.end = nil
             end.action()
@@ -39,8 +40,16 @@ public final class Follower {
         return hasMoved
     }
 
+    /// Whether it has still to read a file of the journal.
+    func needs(_ segment: UInt64) -> Bool { publisher.segment <= segment }
+
     /// Whether the interpreter should wait for it, as far as it is concerned.
-    func isBehind(_ bytes: Int) -> Bool {
-        publisher.backlog > bytes && moved.duration(to: .now) < Follower.patience
+    func isBehind(_ bytes: Int) -> Bool { publisher.backlog > bytes && hasPatience }
+
+    /// Called when something waits for it.
+    private var hasPatience: Bool {
+        let since = stuckSince ?? .now
+        stuckSince = since
+        return since.duration(to: .now) < Follower.patience
     }
 }

@@ -42,7 +42,10 @@ extension KernelServer {
 
     /// Whether the interpreter may go on although not everything has been told: as long as one client keeps up.
     /// The others fall back, and lose what the journal drops.
+    ///
+    /// An interrupted cell waits for nobody: whoever interrupts it wants it to end.
     func mayGoOn(beyond backlog: Int) -> Bool {
+        if let interrupted, machine.running?.number == interrupted { return true }
         if hasFront, publisher.backlog >= backlog { return false }
         let awaited = followers.filter(\.holdsUp)
         return awaited.isEmpty || awaited.contains { !$0.isBehind(backlog) }

@@ -11,6 +11,8 @@ public import LinuxKit
 public final class KernelServer {
     /// Bytes that may wait for slow subscribers before the interpreter is slowed down.
     private static let backlog = 16 << 20
+    /// Bytes that at once may push out of the journal what nobody has had the time to read.
+    private static let large = 4 << 20
     /// Bytes of journal between two snapshots; a ring of several of these always holds one.
     private static let snapshotInterval = 6 << 20
 
@@ -58,6 +60,9 @@ public final class KernelServer {
     let publisher: Publisher
     /// The clients that have places of their own.
     var followers: [Follower] = []
+    /// Those that keep up and would lose events to a request as large as the journal.
+    private var spared: [Follower] = []
+    private var sparesFront = false
     private let history: KernelHistory
     private let accounts: CellAccounts
     /// Why this server ends the kernel, when nobody asked for it.
@@ -70,6 +75,8 @@ public final class KernelServer {
     private weak var front: (any KernelFront)?
     /// Whether there has been anybody to hear what the publisher tells.
     var hasFront: Bool { front != nil }
+    /// The cell that was interrupted last.
+    private(set) var interrupted: UInt64?
     private var death: Death?
     private var watches: [EventLoop.Watch] = []
     private var turn: EventLoop.Turn?
@@ -166,6 +173,9 @@ public final class KernelServer {
         watches.append(try loop.watch(channel.bell) { [unowned self] _ in channel.silence() })
         watches.append(try loop.watch(keeper.descriptor) { [unowned self] _ in listenToKeeper() })
         turn = loop.beforeWaiting { [unowned self] in pump() }
+        journal.isNeeded = { [unowned self] segment in
+            (sparesFront && publisher.segment <= segment) || spared.contains { $0.needs(segment) }
+        }
     }
 
     /// Lets clients in through a front, too, which the caller keeps.
@@ -190,6 +200,12 @@ public final class KernelServer {
         if !numbers.isEmpty { try keeper.send(.deposit(kernel: place.kernel), descriptors: numbers) }
     }
 
+    /// What it has said, to be told when it has ended.
+    public var endedEvents: EndedEvents { EndedEvents(journal, machine.memory, session: session, loop: loop) }
+
+    /// Why the interpreter has ended, or is about to; nil while it goes on.
+    public var reasonOfEnd: Death? { death }
+
     // MARK: Clients
 
     /// Accepts a request. Called by the front. Returns its number; 0 when the kernel is dead.
@@ -199,6 +215,7 @@ public final class KernelServer {
         accounts.use()
         var request = request
         request.number = machine.memory.nextNumber
+        spareReaders(of: request.size)
         var writer = WireWriter()
         request.encode(into: &writer)
         attempt {
@@ -222,14 +239,19 @@ public final class KernelServer {
 
     /// Interrupts the running cell, if there is one.
     public func interrupt() {
-        if machine.running != nil { try? keeper.send(.interrupt(kernel: place.kernel)) }
+        guard let running = machine.running else { return }
+        interrupted = running.number
+        try? keeper.send(.interrupt(kernel: place.kernel))
     }
 
     /// Ends the kernel; `onEnd` follows.
     ///
-    /// - Parameter isExpected: whether clients know of it, so that nobody has to be told of a death.
-    public func end(isExpected: Bool = false) {
+    /// - Parameters:
+    ///   - isExpected: whether clients know of it, so that nobody has to be told of a death.
+    ///   - reason: why, if nobody wants it.
+    public func end(isExpected: Bool = false, because reason: Death? = nil) {
         if isExpected { machine.isEnding = true }
+        reasonToEnd = reasonToEnd ?? reason
         if (try? keeper.send(.end(kernel: place.kernel))) == nil { learn(.keeper) }
     }
 
@@ -263,6 +285,8 @@ public final class KernelServer {
             }
             if let front, publisher.run(to: front, request: { machine.memory[$0] }) { isWorking = true }
             for follower in followers where follower.run(machine.memory) { isWorking = true }
+            spared.removeAll { $0.isDone }
+            if publisher.isDone { sparesFront = false }
             if let death, !machine.isDead, !isWorking {
                 conclude(death)
                 isWorking = true
@@ -373,11 +397,20 @@ public final class KernelServer {
     private func snapshotIfDue() throws {
         guard sinceSnapshot > KernelServer.snapshotInterval, frames.isEmpty else { return }
         sinceSnapshot = 0
+        machine.dropContents()
         var writer = WireWriter()
         writer.append(lastFrame)
         writer.append(sentCount)
         machine.encode(into: &writer)
+        spareReaders(of: writer.bytes.count)
         try journal.write(.snapshot, writer.bytes)
+    }
+
+    /// Sees to it that so many bytes push nothing out of the journal that those have not read who keep up.
+    private func spareReaders(of count: Int) {
+        guard count > KernelServer.large else { return }
+        spared = followers.filter { !$0.isBehind(KernelServer.backlog) }
+        sparesFront = hasFront && publisher.backlog < KernelServer.backlog
     }
 
     /// A subscriber without room does not ring.

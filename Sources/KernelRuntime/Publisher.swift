@@ -62,6 +62,8 @@ final class Publisher {
     /// Starts behind a sequence number, and keeps no account of where it has come to. Everything goes one way, in order: a
     /// client that has an event has all before it.
     init(_ journal: Journal, after sequence: UInt64) {
+        // A place that there is not yet would be in front of replies to come.
+        let sequence = min(sequence, journal.lastSequence)
         self.journal = journal
         positionFile = nil
         answersAhead = false
@@ -87,6 +89,9 @@ final class Publisher {
 
     /// Bytes of journal whose broadcasts wait.
     var backlog: Int { reader.bytesBehind }
+
+    /// The file of the journal that is read next.
+    var segment: UInt64 { reader.segment }
 
     /// Whether everything up to a sequence number has been delivered.
     func isDone(upTo sequence: UInt64) -> Bool {

@@ -112,10 +112,9 @@ struct SessionMachine {
     // MARK: Requests
 
     private mutating func accept(_ request: ClientRequest, _ outputs: inout [Output]) {
-        let inUse = Set(lanes.values.flatMap { [$0.running, $0.deletion].compactMap { $0?.number } }).union(aside.keys)
-        memory.remember(request) { [lanes] number in
-            inUse.contains(number) || lanes.values.contains { $0.queue.contains { $0.number == number } }
-        }
+        let inUse = isInUse
+        // It is handled from here on.
+        memory.remember(request) { $0 == request.number || inUse($0) }
         if request.origin == .control { controlHeader = request.header }
         if isDead { return acknowledge(request, &outputs) }
         switch request.type {
@@ -133,6 +132,19 @@ struct SessionMachine {
             if lanes[name]?.isAwaiting == true { handAside(name, &outputs) }
         }
     }
+
+    /// Whether a request is handled or waits.
+    private var isInUse: (UInt64) -> Bool {
+        let begun = Set(lanes.values.flatMap { [$0.running, $0.deletion].compactMap { $0?.number } }).union(aside.keys)
+        let waiting = Set(waitingForHello.map(\.number))
+        return { [lanes] number in
+            begun.contains(number) || waiting.contains(number)
+                || lanes.values.contains { $0.queue.contains { $0.number == number } }
+        }
+    }
+
+    /// Lets go of what requests came with that have been handled.
+    mutating func dropContents() { memory.dropContents(isInUse) }
 
     /// The lane of a request; nil if it names a subshell that there is not.
     private func lane(for request: ClientRequest) -> RequestLane.Name? {
@@ -386,7 +398,8 @@ struct SessionMachine {
             }
         }
         waitingForHello = []
-        if death != .requested || !isEnding { status("dead", 0, &outputs) }
+        guard death != .requested || !isEnding else { return }
+        outputs.append(.publish(type: "status", request: 0, content: EventRules.status(death)))
     }
 
     // MARK: Shapes

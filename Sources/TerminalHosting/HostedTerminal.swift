@@ -42,6 +42,8 @@ public actor HostedTerminal {
     private var typed: [UInt8] = []
     private var clients: [ObjectIdentifier: Client] = [:]
     private var hasEnded = false
+    /// The name of the sandbox that it is in.
+    private(set) var sandbox = ""
     /// Who waits for that.
     private var ends: [CheckedContinuation<Void, Never>] = []
     /// When it last did something, in microseconds since 1970.
@@ -90,7 +92,7 @@ public actor HostedTerminal {
         var ends = try MessageSocket.pair()
         let mine = ends.take()
         let theirs = ends.take()
-        _ = try keeper.start(order, descriptors: [theirs.descriptor.number])
+        sandbox = try keeper.start(order, descriptors: [theirs.descriptor.number]).facts.sandboxName
         close(theirs)
         // Others in the sandbox could stop the process on its way.
         var waiting = pollfd(fd: mine.descriptor.number, events: Int16(POLLIN), revents: 0)
@@ -108,6 +110,7 @@ public actor HostedTerminal {
     /// Takes over the terminal that an earlier process started.
     func adopt() throws {
         var answer = try keeper.adopt(keptName)
+        sandbox = answer.facts.sandboxName
         guard let descriptor = answer.descriptors.take(0) else {
             throw KernelError(code: "keeper_protocol", "The keeper gave no terminal.")
         }

@@ -56,6 +56,11 @@ public actor HostedTerminals {
         return true
     }
 
+    /// Ends the terminals in the sandbox of a name, whose kernel has ended.
+    public func endAll(in sandbox: String) async {
+        for (name, terminal) in terminals where await terminal.sandbox == sandbox { _ = await end(name) }
+    }
+
     private func make(_ name: String, keptName: String) throws -> HostedTerminal {
         try HostedTerminal(name, keptName: keptName, in: place) { [weak self] in await self?.forget(name, keptName) }
     }

@@ -122,6 +122,7 @@ struct ServerCommand: AsyncParsableCommand {
                     folder: below.isEmpty ? folder : "\(folder)/\(below)")
             })
         try await terminals.adopt()
+        await kernels.whenEnded { id in Task { await terminals.endAll(in: id) } }
         let (spec, files) = try planner.specification()
         var rules = AccessRules(token: token, cookieSecret: Hexadecimal.random(digits: 64))
         rules.allowsRemoteHosts = !isLocal

@@ -173,10 +173,12 @@ def test_death_says_why(server: Server, kernel: str) -> None:
     """In the status, and in the model."""
     channels = server.channels(kernel)
     channels.execute("import os; os.kill(os.getpid(), 11)")
-    list(channels.until(lambda m: m["content"].get("execution_state") == "dead"))
+    *_, dead = channels.until(lambda m: m["content"].get("execution_state") == "dead")
     model = server.get(f"/api/kernels/{kernel}").json()
     assert model["execution_state"] == "dead"
-    assert "SIGSEGV" in model["reason"]
+    for place in (model, dead["content"]):
+        assert place["reason"] == "interpreter_signalled"
+        assert "SIGSEGV" in place["message"]
     assert server.post(f"/api/kernels/{kernel}/restart").status_code == 200
     assert text(channels.run("print(2)")) == "2\n"
     channels.close()

@@ -1,0 +1,45 @@
+import EventJournal
+import LinuxKit
+
+/// What an interpreter has said that has ended, for clients that were away. On its kernel's thread.
+public final class EndedEvents {
+    /// The session id in the header of everything that it has said.
+    public let session: String
+    private let journal: Journal
+    private let memory: RequestMemory
+    private let loop: EventLoop
+    private var followers: [Follower] = []
+
+    init(_ journal: Journal, _ memory: RequestMemory, session: String, loop: EventLoop) {
+        self.journal = journal
+        self.memory = memory
+        self.session = session
+        self.loop = loop
+    }
+
+    /// Tells a client everything that follows a number, and calls `then` after that.
+    public func follow(
+        after sequence: UInt64, through front: any KernelFront, then: @escaping () -> Void
+    ) -> Follower {
+        let follower = Follower(Publisher(journal, after: sequence), front: front, holdsUp: false)
+        follower.onceTold(upTo: journal.lastSequence, then)
+        followers.append(follower)
+        loop.after(.zero) { [weak self, weak follower] in
+            if let follower { self?.run(follower) }
+        }
+        return follower
+    }
+
+    /// Tells a client no more.
+    public func forget(_ follower: Follower) { followers.removeAll { $0 === follower } }
+
+    private func run(_ follower: Follower) {
+        guard followers.contains(where: { $0 === follower }) else { return }
+        while follower.run(memory) {}
+        guard !follower.isDone else { return forget(follower) }
+        // A client without room does not ring.
+        loop.after(.milliseconds(10)) { [weak self, weak follower] in
+            if let follower { self?.run(follower) }
+        }
+    }
+}
