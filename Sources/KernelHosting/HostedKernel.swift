@@ -103,16 +103,24 @@ public actor HostedKernel {
         begin(server)
     }
 
-    /// Takes over the interpreter that an earlier server started.
-    func adopt() throws {
+    /// Takes over the interpreter that an earlier server started. Returns what was damaged, a sentence each.
+    func adopt() throws -> [String] {
         let server = try KernelServer(
             attachingTo: journal, ports: .object([:]), history: history, ledger: place.ledger, limits: place.limits,
             keeper: KeeperConnection(state: place.state, program: place.keeper), loop: thread.loop)
         self.server = server
-        sockets = try KernelSockets(resuming: server, file: place.connection(of: id), logger: place.logger)
+        var damage = server.damage
+        let file = place.connection(of: id)
+        do {
+            sockets = try KernelSockets(resuming: server, file: file, logger: place.logger)
+        } catch {
+            damage.append(
+                "the sockets of the kernel \(id) are lost: \(error). \(file) is now \(try DamagedFile.setAside(file))")
+        }
         try serve(server, through: sockets)
         begin(server)
         try? executions.resume(server, generation: record.generation)
+        return damage
     }
 
     /// Ends the interpreter and starts another one in the same sandbox, so that its files stay. One restart is enough for
@@ -218,6 +226,7 @@ public actor HostedKernel {
     private func serve(_ server: KernelServer, through front: KernelSockets? = nil) throws {
         let ended = ObjectIdentifier(server)
         server.cellObserver = CellWatch(kernel: id)
+        server.onProblem = { [id, logger = place.logger] in logger.warning("Of the kernel \(id) \($0)") }
         server.onEnd = { [weak self] death in self?.assumeIsolated { $0.noteEnd(of: ended, death) } }
         try server.serve(front)
     }

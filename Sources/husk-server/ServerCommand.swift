@@ -110,9 +110,7 @@ struct ServerCommand: AsyncParsableCommand {
                 kernel, sandbox: sandbox, root: folder, folder: below.isEmpty ? folder : "\(folder)/\(below)",
                 environment: origin.environment)
         }
-        for (id, reason) in try await kernels.adopt() {
-            log.say("husk serve: the kernel \(id) is gone: \(reason)")
-        }
+        for note in try await kernels.adopt(spec: kernelName) { log.say("husk serve: \(note)") }
         let terminals = HostedTerminals(
             TerminalPlace(state: planner.state, keeper: planner.keeper) { origin, name in
                 let below = contents.folder(of: ServerCommand.path(origin.path, below: folder))
@@ -144,8 +142,9 @@ struct ServerCommand: AsyncParsableCommand {
                 let reachable = ["0.0.0.0", "[::]"].contains(host) ? "127.0.0.1" : host
                 let notice = ServerNotice(
                     url: "\(scheme)://\(reachable):\(port)", token: token, certificate: certificateFile)
-                // Only the commands that ask the server miss it.
-                try? notice.write(in: state)
+                do { try notice.write(in: state) } catch {
+                    log.say("husk serve: husk connect and husk logs will not find this server: \(error)")
+                }
                 log.say("Husk serves \(folder) at\n    \(scheme)://\(host):\(port)/\(query)")
             }
         }
