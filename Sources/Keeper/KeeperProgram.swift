@@ -40,7 +40,7 @@ public enum KeeperProgram {
         }
         guard let held = lock.take() else { return 0 }
         state.clean()
-        unlink(state.socket)
+        try state.removeSocket()
         let listener = try MessageSocket.listen(at: state.socket)
         _ = clinux_set_dumpable(false)
         _ = clinux_set_process_name("husk-keeper")
@@ -73,7 +73,7 @@ public enum KeeperProgram {
         if clinux_get_limit(kind, &soft, &hard) == 0, soft < hard { _ = clinux_set_limit(kind, hard, hard) }
     }
 
-    private static func say(_ text: String) {
+    static func say(_ text: String) {
         let bytes = Array("\(text)\n".utf8)
         _ = write(2, bytes, bytes.count)
     }
