@@ -202,7 +202,9 @@ let package = Package(
             name: "FuzzTests",
             dependencies: [
                 "InterpreterChannel", "JupyterProtocol", "KeeperWire", "KernelWebSocket", "NotebookFormat",
-            ],
+                "WebServing",
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+            ] + nio,
             exclude: ["Corpus"], swiftSettings: strict),
         .testTarget(
             name: "JupyterServerAPITests", dependencies: ["JupyterProtocol", "JupyterServerAPI"], swiftSettings: strict),
