@@ -129,7 +129,8 @@ public final class Journal {
             }
             // Only this process has written since the last check.
             if cursor.offset < segment.end, let (record, next) = segment.record(at: cursor.offset, checked: false) {
-                if cursor.offset > Segment.headerSize, record.sequence > cursor.sequence + 1 {
+                // Where the ring begins, whoever has a place knows what is not there any more.
+                if position > 0 || cursor.offset > Segment.headerSize, record.sequence > cursor.sequence + 1 {
                     cursor.sequence = record.sequence - 1
                     return .truncated(oldest: record.sequence)
                 }
@@ -156,6 +157,8 @@ public final class Journal {
     /// Deletes the journal's files and its folder.
     public func remove() {
         for segment in segments { unlink(segment.path) }
+        // One that a killed process had not finished.
+        unlink("\(directory)/\((segments.last?.index ?? 0) + 1).journal.new")
         segments = []
         rmdir(directory)
     }
@@ -164,7 +167,7 @@ public final class Journal {
         let index = (segments.last?.index ?? 0) + 1
         let path = "\(directory)/\(index).journal"
         let segment = try Segment(creating: path, index: index, firstSequence: lastSequence + 1, count: size)
-        segments.last?.noteSuccessor()
+        segments.last?.note(hasSuccessor: true)
         segments.append(segment)
         while segments.count > limits.segments { unlink(segments.removeFirst().path) }
     }

@@ -32,8 +32,10 @@ extension Journal {
             try append(kind: 0, payload: [])
             return
         }
+        guard isCut || last.hasSuccessor else { return }
         if last.hasSuccessor { noteMissing(upTo: last.index + 1) }
-        if isCut || last.hasSuccessor { try noteLoss() }
+        last.note(hasSuccessor: false)
+        try noteLoss()
     }
 
     /// Leaves out numbers that lost records may have had, and marks the place with a record of nothing.

@@ -15,8 +15,8 @@ extension Segment {
     /// Whether there is a file behind it, or was.
     var hasSuccessor: Bool { word(at: 40) == 1 }
 
-    /// Notes that there is a file behind it.
-    func noteSuccessor() { setWord(at: 40, 1) }
+    /// Notes whether there is a file behind it.
+    func note(hasSuccessor: Bool) { setWord(at: 40, hasSuccessor ? 1 : 0) }
 
     /// Goes to the last record that can be read from the front. Returns its sequence, or what `last` is where there is
     /// none.
@@ -66,10 +66,15 @@ extension Segment {
     /// Puts a file with the records that are whole in the place of this one, which gets another name.
     func repaired(after last: UInt64) throws(JournalError) -> (segment: Segment, name: String) {
         var whole: [Range<Int>] = [Segment.headerSize..<end]
+        var first = end > Segment.headerSize ? firstSequence : nil
         var (last, place) = (last, end)
         while let found = nextRecord(behind: place, after: last) {
-            whole.append(found.offset..<found.next)
-            (last, place) = (found.sequence, found.next)
+            (last, place) = (found.sequence - 1, found.offset)
+            first = first ?? found.sequence
+            while let (record, next) = record(at: place, checked: true), record.sequence > last {
+                whole.append(place..<next)
+                (last, place) = (record.sequence, next)
+            }
         }
         let name = DamagedFile.unusedName(for: path)
         // Two names for a moment, so that no moment is without either.
@@ -79,9 +84,9 @@ extension Segment {
         let segment: Segment
         do throws(JournalError) {
             segment = try Segment(
-                creating: path, index: index, firstSequence: firstSequence, count: max(count, intendedCount),
+                creating: path, index: index, firstSequence: first ?? firstSequence, count: max(count, intendedCount),
                 fill: { new in
-                    if hasSuccessor { new.noteSuccessor() }
+                    new.note(hasSuccessor: hasSuccessor)
                     for range in whole { new.copy(range, of: self) }
                 })
         } catch {

@@ -154,7 +154,9 @@ public final class KernelServer {
         lastFrame = recovery.lastFrame
         channel = try descriptors.channel(lastFrame: recovery.lastFrame, isResumed: true)
         // The interpreter has been sent what the journal does not know of.
-        let isPartial = recovery.isPartial || channel.placedCount > recovery.sentCount
+        let isBehind = channel.placedCount > recovery.sentCount
+        if isBehind, !recovery.isPartial { damage.append("\(place.directory) lacks the latest requests") }
+        let isPartial = recovery.isPartial || isBehind
         sentCount = isPartial ? channel.placedCount : recovery.sentCount
         publisher = try Publisher(journal, positionPath: "\(place.directory)/position")
         session = try place.readSession() ?? place.makeSession()
