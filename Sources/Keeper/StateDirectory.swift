@@ -33,6 +33,24 @@ struct StateDirectory {
         throw SystemError("flock", EAGAIN, on: lock)
     }
 
+    /// Writes down in the lock who has it, for whoever cannot reach it.
+    func note(holderOf lock: borrowing OwnedDescriptor) {
+        let text = Array("\(getpid())\n".utf8)
+        ftruncate(lock.number, 0)
+        _ = pwrite(lock.number, text, text.count, 0)
+    }
+
+    /// Asks the keeper that has the lock for a new socket: a signal is what comes through without one.
+    func askForSocket() {
+        guard let line = StateDirectory.contents(lock)?.split(separator: "\n").first, let keeper = pid_t(line),
+            keeper > 1, StateDirectory.contents("/proc/\(keeper)/comm") == "\(KeeperProgram.name)\n"
+        else { return }
+        kill(keeper, SIGHUP)
+    }
+
+    /// Whether there is a socket in the socket's place.
+    var hasSocket: Bool { StateDirectory.kind(of: socket) == S_IFSOCK }
+
     /// Writes down the control groups of a sandbox, for whoever has to remove them.
     func record(groups: [String], of name: String) {
         guard !groups.isEmpty else { return }
