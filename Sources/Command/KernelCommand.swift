@@ -125,6 +125,7 @@ struct KernelProcess {
                 attachingTo: place, ports: ports, history: history, ledger: UserData.ledger,
                 limits: options.limits.kernel(), keeper: keeper, loop: loop)
             listeners = kernel.deposit
+            for text in kernel.damage { StandardError.line("husk kernel: \(text)") }
         } else {
             let plan = try options.plan(telling: others.arguments, kernelspec: kernelspec.map(Kernelspec.init(folder:)))
             for notice in plan.notices { StandardError.line("husk kernel: \(notice)") }

@@ -33,11 +33,11 @@ enum DatabaseCheck {
 
     private static func damage(of path: String) throws -> String? {
         if let reason = DamagedFile.reason(path) { return reason }
-        guard let size = size(of: path) else {
-            // SQLite would delete the log of a database that is not there.
-            return size(of: "\(path)-wal") ?? 0 > 0 ? "it is missing, and \(path)-wal is not" : nil
+        let (size, logSize) = (size(of: path), size(of: "\(path)-wal") ?? 0)
+        guard let size, size > 0 else {
+            // It was made and never written to; but SQLite would delete a log that belongs to something.
+            return logSize == 0 ? nil : "it is \(size == nil ? "missing" : "empty"), and \(path)-wal is not"
         }
-        guard size > 0 else { return "it is empty" }
         do throws(DatabaseError) {
             try Database(path: path, patience: 5000).check()
             return nil
