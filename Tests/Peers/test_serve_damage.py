@@ -7,6 +7,7 @@ import os
 import signal
 import sqlite3
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from peers.husk import PYTHON, Husk, one_line
 from peers.processes import end_keeper, keeper_of
 from peers.server import V1, Server, is_idle, text
 from peers.waiting import wait_until
+from peers.wire import Client
 
 pytestmark = [pytest.mark.husk, pytest.mark.timeout(120)]
 
@@ -29,7 +31,7 @@ RECORDS = 64
 @pytest.fixture
 def server(husk: Husk, base: Path, tmp_path: Path) -> Iterator[Server]:
     """A server with a state directory of its own, which a test may damage."""
-    own = husk.with_state(base / f"damage-{len(list(base.iterdir()))}")
+    own = husk.with_state(Path(tempfile.mkdtemp(prefix="damage-", dir=base)))
     server = Server(own, tmp_path)
     yield server
     server.kill()
@@ -231,9 +233,9 @@ def long_kernel(server: Server) -> tuple[str, Path]:
     # Each file has eight megabytes, but for the first. Nobody reads them now.
     channels.execute("for n in range(500): print('x' * 50_000)")
     channels.drop()
-    wait_until(lambda: states(server) == ["idle"], 30, "the cell is through")
     folder = journal_of(server, identifier).parent
-    assert len(list(folder.glob("*.journal"))) == 4
+    wait_until(lambda: len(list(folder.glob("*.journal"))) == 4, 30, "four files")
+    wait_until(lambda: states(server) == ["idle"], 30, "the cell is through")
     return identifier, folder
 
 
@@ -279,6 +281,22 @@ def test_small_files(
         name != "session" and damage is take_away
     ):
         assert f"{path} is " in said
+    assert_usable(server, kernel)
+
+
+@pytest.mark.parametrize("damage", [empty, replace, become_folder, become_link])
+def test_connection_file(server: Server, kernel: str, damage: Callable[[Path], None]) -> None:
+    """A kernel without one gets new sockets when somebody asks."""
+    assert server.post(f"/api/kernels/{kernel}/connect").ok
+    server.kill()
+    path = state_of(server) / f"{kernel}.connection.json"
+    damage(path)
+    before = content(path)
+    assert f"the sockets of the kernel {kernel} are lost" in started_again(server)
+    assert_set_aside(path, before)
+    with Client(server.post(f"/api/kernels/{kernel}/connect").json()) as client:
+        client.wait_ready()
+        assert client.run_ok("print(kept)").stdout == "42\n"
     assert_usable(server, kernel)
 
 
@@ -508,7 +526,7 @@ def whole(path: Path) -> bytes:
 @pytest.mark.parametrize("damage", [replace_all, empty, become_folder, scribble_log])
 def test_ledger(husk: Husk, base: Path, tmp_path: Path, damage: Callable[[Path], None]) -> None:
     """Use is put down in a new ledger, and what the old one holds is kept."""
-    state = base / f"damage-{len(list(base.iterdir()))}"
+    state = Path(tempfile.mkdtemp(prefix="damage-", dir=base))
     own = husk.with_state(state).with_env(XDG_DATA_HOME=str(tmp_path / "data"))
     server = Server(own, tmp_path)
     try:
@@ -517,7 +535,7 @@ def test_ledger(husk: Husk, base: Path, tmp_path: Path, damage: Callable[[Path],
         channels = server.channels(kernel)
         channels.run("kept = 42")
         channels.close()
-        wait_until(path.exists, 10, "the ledger")
+        wait_until(lambda: kernel.encode() in whole(path), 10, "the ledger is written")
         server.kill()
         damage(path)
         file = path.with_name(f"{path.name}-wal") if damage is scribble_log else path
@@ -608,6 +626,21 @@ def test_of_the_wrong_kind(server: Server, name: str, is_folder: bool) -> None:
     else:
         assert str(path) in server.log
         assert_set_aside(path, before)
+
+
+@pytest.mark.parametrize("damage", [take_away, replace])
+def test_the_socket_of_a_keeper_that_lives(
+    server: Server, kernel: str, damage: Callable[[Path], None]
+) -> None:
+    """It makes a new one, so that its kernels are found."""
+    server.kill()
+    path = state_of(server) / "keeper.sock"
+    path.rename(path.with_name("taken"))
+    if damage is replace:
+        replace(path)
+    server.start_again()
+    assert_usable(server, kernel)
+    assert damage is take_away or content(path.with_name("keeper.sock.damaged-1")) == GARBAGE
 
 
 def test_an_address_of_a_server_that_is_gone(server: Server, kernel: str) -> None:
@@ -701,8 +734,7 @@ def test_a_folder_that_others_may_write_to(server: Server, kernel: str, mode: in
 @pytest.fixture
 def small_disk(husk: Husk, base: Path, tmp_path: Path) -> Iterator[Server]:
     """A server whose state directory is a file system of sixteen megabytes."""
-    state = base / f"damage-{len(list(base.iterdir()))}"
-    state.mkdir(mode=0o700)
+    state = Path(tempfile.mkdtemp(prefix="damage-", dir=base))
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m,mode=700", "none", state], check=True)
     server = Server(husk.with_state(state), tmp_path)
     try:
