@@ -228,7 +228,8 @@ let package = Package(
             name: "JupyterServerTests", dependencies: ["JupyterProtocol", "JupyterServer", "JupyterServerAPI"],
             swiftSettings: strict),
         .testTarget(
-            name: "KernelHostingTests", dependencies: ["JupyterProtocol", "KernelHosting"], swiftSettings: strict),
+            name: "KernelHostingTests", dependencies: ["JupyterProtocol", "KeeperWire", "KernelHosting"],
+            swiftSettings: strict),
         .testTarget(
             name: "OTLPTracingTests", dependencies: ["JupyterProtocol", "OTLPTracing", tracing],
             swiftSettings: strict),

@@ -19,7 +19,11 @@ extension SessionMachine {
         for request in begun where !SessionMachine.hasReply(request) { status("idle", request.number, &outputs) }
         for request in waiting where !SessionMachine.hasReply(request) { acknowledge(request, &outputs) }
         let reason = "the journal of this kernel was damaged; whether this ran to its end is not known"
-        for request in (begun + waiting).sorted(by: { $0.number < $1.number }) where SessionMachine.hasReply(request) {
+        for request in begun where SessionMachine.hasReply(request) {
+            refuse(request, "JournalDamaged", reason, &outputs)
+        }
+        for request in waiting where SessionMachine.hasReply(request) {
+            status("busy", request.number, &outputs)
             refuse(request, "JournalDamaged", reason, &outputs)
         }
         hello = hello ?? known
