@@ -53,7 +53,7 @@ public actor HostedKernels {
         let path = "\(state)/\(HostedKernels.file)"
         register = try KernelRegister(path: path)
         damage += register.damage
-        if let ledger, let finding = try DatabaseCheck.run(ledger) { damage.append(finding.text) }
+        if let ledger { damage += HostedKernels.look(at: ledger) }
         HostingMetrics.prepare()
         let (deaths, teller) = AsyncStream.makeStream(of: KernelDeath.self, bufferingPolicy: .bufferingNewest(256))
         self.deaths = deaths
@@ -69,7 +69,7 @@ public actor HostedKernels {
         var notes = damage
         for record in try records(spec: spec, &notes) {
             do {
-                if let finding = try DatabaseCheck.run(place.history(of: record.id)) { notes.append(finding.text) }
+                notes += HostedKernels.look(at: place.history(of: record.id))
                 let kernel = try make(record)
                 notes += try await kernel.adopt()
                 kernels[record.id] = kernel
@@ -87,6 +87,11 @@ public actor HostedKernels {
             }
         }
         return notes
+    }
+
+    /// Looks at a database that kernels can do without.
+    private static func look(at path: String) -> [String] {
+        do { return try [DatabaseCheck.run(path)?.text].compactMap { $0 } } catch { return ["\(error)"] }
     }
 
     /// What the register has of the kernels, with what lives and it does not know.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -17,6 +18,7 @@ import requests
 from peers.husk import PYTHON, Husk, one_line
 from peers.processes import end_keeper, keeper_of
 from peers.server import V1, Server, is_idle, text
+from peers.users import Users
 from peers.waiting import wait_until
 from peers.wire import Client
 
@@ -726,6 +728,33 @@ def test_a_folder_that_others_may_write_to(server: Server, kernel: str, mode: in
     state.chmod(0o700)
     server.start_again()
     assert_usable(server, kernel)
+
+
+RIGHTS = {"server.lock": 0o000, "server.sqlite": 0o400, "": 0o500}
+
+
+@pytest.mark.parametrize("name", RIGHTS)
+def test_what_its_user_may_not_write(husk: Husk, users: Users, name: str) -> None:
+    """A server that could write nothing down does not start, and says which file it is."""
+    own, folder = users.get("ordinary")
+    if not (own.binaries / "husk-server").exists():
+        shutil.copy2(husk.binaries / "husk-server", own.binaries)
+    state = Path(tempfile.mkdtemp(prefix="rights-", dir=folder))
+    root = state.with_name(f"{state.name}-root")
+    root.mkdir()
+    path = state / name if name else state
+    if name:
+        path.touch()
+    for each in {state, path, root}:
+        os.chown(each, folder.stat().st_uid, folder.stat().st_gid)
+    path.chmod(RIGHTS[name])
+    done = own.with_state(state).run(
+        *("serve", "--port", "0", "--token", "x", "--root", root, "--python", own.python)
+    )
+    assert done.returncode == 1
+    said = one_line(done.stderr)
+    assert str(path) in said
+    assert "Permission denied" in said or "may write to the file" in said
 
 
 # ---- A full disk
