@@ -206,7 +206,9 @@ let package = Package(
             name: "FuzzTests",
             dependencies: [
                 "InterpreterChannel", "JupyterProtocol", "KeeperWire", "KernelWebSocket", "NotebookFormat",
-            ],
+                "WebServing",
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+            ] + nio,
             exclude: ["Corpus"], swiftSettings: strict),
         .testTarget(
             name: "JupyterServerAPITests", dependencies: ["JupyterProtocol", "JupyterServerAPI"], swiftSettings: strict),
@@ -230,7 +232,8 @@ let package = Package(
             name: "JupyterServerTests", dependencies: ["JupyterProtocol", "JupyterServer", "JupyterServerAPI"],
             swiftSettings: strict),
         .testTarget(
-            name: "KernelHostingTests", dependencies: ["JupyterProtocol", "KernelHosting"], swiftSettings: strict),
+            name: "KernelHostingTests", dependencies: ["JupyterProtocol", "KeeperWire", "KernelHosting"],
+            swiftSettings: strict),
         .testTarget(
             name: "OTLPTracingTests", dependencies: ["JupyterProtocol", "OTLPTracing", tracing],
             swiftSettings: strict),

@@ -35,6 +35,7 @@ struct KernelProcess {
             let kernel = try KernelServer(
                 attachingTo: place, ports: connection.portMembers, history: history, ledger: UserData.ledger,
                 limits: options.limits.kernel(), keeper: keeper, loop: loop)
+            for text in kernel.damage { StandardError.line("husk kernel: \(text)") }
             return try serve(kernel, connection, kernel.takeDeposit(), key, signals, loop)
         }
         let server = mayHaveServer ? LeaseConnection(state: place.state) : nil

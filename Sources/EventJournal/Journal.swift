@@ -3,6 +3,8 @@ import LinuxKit
 
 /// A kernel's numbered, written-ahead, bounded log: a ring of preallocated files in a folder of its own.
 ///
+/// What is damaged is set aside, and what is whole is kept: numbers that are lost are left out, and never given again.
+///
 /// Records are written through a mapping, so what has been appended outlives a killed process (it is in the page
 /// cache; nothing is synced for a power cut). One writer, on one thread; reading is on the same thread.
 public final class Journal {
@@ -22,17 +24,19 @@ public final class Journal {
     }
 
     /// The sequence of the last record, 0 for none.
-    public private(set) var lastSequence: UInt64 = 0
+    public internal(set) var lastSequence: UInt64 = 0
     /// When this process last wrote, in microseconds since 1970; 0 when it has not.
     public private(set) var lastTime: Int64 = 0
+    /// What was damaged when it was opened, a sentence each.
+    public internal(set) var damage: [String] = []
 
     /// Whether a reader that is to miss nothing has not read a file yet, the number of which it is given.
     public var isNeeded: ((_ segment: UInt64) -> Bool)?
 
-    private let directory: String
-    private let limits: Limits
+    let directory: String
+    let limits: Limits
     private let lock: OwnedDescriptor
-    private var segments: [Segment] = []
+    var segments: [Segment] = []
 
     private init(directory: String, limits: Limits) throws(JournalError) {
         self.directory = directory
@@ -50,14 +54,18 @@ public final class Journal {
             throw .system("mkdir on \(directory): \(SystemError.text(of: errno))")
         }
         let journal = try Journal(directory: directory, limits: limits)
-        for name in journal.files() { unlink("\(directory)/\(name)") }
+        for path in journal.files() {
+            do { try DamagedFile.setAside(path) } catch { throw .system("\(error)") }
+        }
         try journal.addSegment(size: limits.firstSegment)
         return journal
     }
 
-    /// Opens a journal that another process left, up to its last whole record.
+    /// Opens a journal that another process left, with all whole records of it.
     public static func open(in directory: String, limits: Limits = Limits()) throws(JournalError) -> Journal {
+        let isMissing = mkdir(directory, 0o700) == 0
         let journal = try Journal(directory: directory, limits: limits)
+        if isMissing { journal.damage.append("\(directory) is missing") }
         try journal.recover()
         return journal
     }
@@ -66,8 +74,12 @@ public final class Journal {
     public static func inspect(_ directory: String) throws(JournalError) -> [JournalRecord] {
         var records: [JournalRecord] = []
         var found: [Segment] = []
-        for name in Journal.files(in: directory) {
-            if let segment = try Segment(opening: "\(directory)/\(name)") { found.append(segment) }
+        for path in Journal.files(in: directory) {
+            do throws(JournalError) {
+                found.append(try Segment(opening: path))
+            } catch {
+                guard case .damaged = error else { throw error }
+            }
         }
         for segment in found.sorted(by: { $0.index < $1.index }) {
             var offset = Segment.headerSize
@@ -123,6 +135,11 @@ public final class Journal {
             }
             // Only this process has written since the last check.
             if cursor.offset < segment.end, let (record, next) = segment.record(at: cursor.offset, checked: false) {
+                // Where the ring begins, whoever has a place knows what is not there any more.
+                if position > 0 || cursor.offset > Segment.headerSize, record.sequence > cursor.sequence + 1 {
+                    cursor.sequence = record.sequence - 1
+                    return .truncated(oldest: record.sequence)
+                }
                 cursor.offset = next
                 cursor.sequence = record.sequence
                 return .record(record)
@@ -146,13 +163,16 @@ public final class Journal {
     /// Deletes the journal's files and its folder. What they held can still be read here.
     public func remove() {
         for segment in segments { unlink(segment.path) }
+        // One that a killed process had not finished.
+        unlink("\(directory)/\((segments.last?.index ?? 0) + 1).journal.new")
         rmdir(directory)
     }
 
-    private func addSegment(size: Int) throws(JournalError) {
+    func addSegment(size: Int) throws(JournalError) {
         let index = (segments.last?.index ?? 0) + 1
         let path = "\(directory)/\(index).journal"
         let segment = try Segment(creating: path, index: index, firstSequence: lastSequence + 1, count: size)
+        segments.last?.note(hasSuccessor: true)
         segments.append(segment)
         while segments.count > limits.segments, let oldest = segments.first {
             if segments.count <= limits.mostSegments, isNeeded?(oldest.index) == true { return }
@@ -161,33 +181,13 @@ public final class Journal {
         }
     }
 
-    private func recover() throws(JournalError) {
-        var found: [Segment] = []
-        for name in files() {
-            let path = "\(directory)/\(name)"
-            if let segment = try Segment(opening: path) { found.append(segment) } else { unlink(path) }
-        }
-        guard !found.isEmpty else { throw .unreadable(directory) }
-        found.sort { $0.index < $1.index }
-        var expected = found[0].firstSequence
-        for (position, segment) in found.enumerated() {
-            guard segment.firstSequence == expected else {
-                // A gap: what follows belongs to nothing that can be trusted.
-                for stray in found[position...] { unlink(stray.path) }
-                break
-            }
-            while let (record, next) = segment.record(at: segment.end, checked: true), record.sequence == expected {
-                segment.end = next
-                expected += 1
-            }
-            segments.append(segment)
-        }
-        lastSequence = expected - 1
-    }
+    func files() -> [String] { Journal.files(in: directory) }
 
-    private func files() -> [String] { Journal.files(in: directory) }
-
+    /// The paths of what has a segment's name; whatever else lies there is somebody else's.
     private static func files(in directory: String) -> [String] {
-        Directory.entries(directory).filter { $0.hasSuffix(".journal") }
+        let suffix = ".journal"
+        return Directory.entries(directory)
+            .filter { $0.hasSuffix(suffix) && UInt64($0.dropLast(suffix.count)).map { "\($0)\(suffix)" } == $0 }
+            .map { "\(directory)/\($0)" }
     }
 }

@@ -67,8 +67,10 @@ public struct JournalCursor: Hashable, Sendable {
 public enum JournalError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Another server writes it.
     case inUse(String)
-    /// It is of another version, or no journal at all.
+    /// It is of another version.
     case unreadable(String)
+    /// One of its files is not as it was left.
+    case damaged(String, reason: String)
     /// The disk has no room for it.
     case noSpace(String)
     /// A call failed.
@@ -79,6 +81,7 @@ public enum JournalError: Error, Hashable, Sendable, CustomStringConvertible {
         switch self {
         case .inUse: "journal_in_use"
         case .unreadable: "journal_unreadable"
+        case .damaged: "journal_damaged"
         case .noSpace: "journal_no_space"
         case .system: "journal_system"
         }
@@ -88,7 +91,8 @@ public enum JournalError: Error, Hashable, Sendable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .inUse(let path): "the journal in \(path) is in use by another server"
-        case .unreadable(let path): "the journal in \(path) is of another version, or none"
+        case .unreadable(let path): "the journal in \(path) is of another version"
+        case .damaged(let path, let reason): "\(path) is damaged: \(reason)"
         case .noSpace(let path): "there is no room on the disk for the journal in \(path)"
         case .system(let what): "the journal cannot be used: \(what)"
         }

@@ -11,6 +11,8 @@ import LinuxKit
 /// | 12 | u32 zero |
 /// | 16 | u64 index of the segment |
 /// | 24 | u64 sequence of its first record |
+/// | 32 | u64 size of the file; 0 in one of an earlier version |
+/// | 40 | u64 1 once there is a file behind it |
 final class Segment {
     static let headerSize = 64
     private static let magic: UInt64 = 0x314e_524a_4b53_5548
@@ -25,16 +27,19 @@ final class Segment {
     var end = Segment.headerSize
 
     /// Makes a file with room for `count` bytes, all of it allocated: a full disk is an error here and not a
-    /// SIGBUS in the middle of a write.
-    init(creating path: String, index: UInt64, firstSequence: UInt64, count: Int) throws(JournalError) {
-        unlink(path)
-        let raw = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard raw >= 0 else { throw .system("open on \(path): \(SystemError.text(of: errno))") }
+    /// SIGBUS in the middle of a write. It has its name once it is whole, with what `fill` puts in.
+    init(
+        creating path: String, index: UInt64, firstSequence: UInt64, count: Int, fill: (Segment) -> Void = { _ in }
+    ) throws(JournalError) {
+        let unfinished = "\(path).new"
+        unlink(unfinished)
+        let raw = open(unfinished, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard raw >= 0 else { throw Segment.failed("open", errno, path) }
         let file = OwnedDescriptor(adopting: raw)
         let outcome = posix_fallocate(raw, 0, off_t(count))
         guard outcome == 0 else {
-            unlink(path)
-            throw outcome == ENOSPC ? .noSpace(path) : .system("fallocate on \(path): \(SystemError.text(of: outcome))")
+            unlink(unfinished)
+            throw Segment.failed("fallocate", outcome, path)
         }
         mapping = try Segment.map(file, count, path)
         self.path = path
@@ -44,26 +49,45 @@ final class Segment {
         mapping.base.storeBytes(of: Segment.version, toByteOffset: 8, as: UInt32.self)
         mapping.base.storeBytes(of: index, toByteOffset: 16, as: UInt64.self)
         mapping.base.storeBytes(of: firstSequence, toByteOffset: 24, as: UInt64.self)
+        mapping.base.storeBytes(of: UInt64(count), toByteOffset: 32, as: UInt64.self)
         clinux_store_release(mapping.base, Segment.magic)
+        fill(self)
+        guard rename(unfinished, path) == 0 else {
+            let code = errno
+            unlink(unfinished)
+            throw Segment.failed("rename", code, path)
+        }
     }
 
-    /// Opens an existing file; nil when it was never finished.
-    init?(opening path: String) throws(JournalError) {
+    /// Opens an existing file. What is damaged behind its header does not count as that yet: see ``isWhole``.
+    init(opening path: String) throws(JournalError) {
+        if let reason = DamagedFile.reason(path) { throw .damaged(path, reason: reason) }
         let raw = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW)
-        guard raw >= 0 else { throw .system("open on \(path): \(SystemError.text(of: errno))") }
+        guard raw >= 0 else { throw Segment.failed("open", errno, path) }
         let file = OwnedDescriptor(adopting: raw)
         var status = stat()
-        guard fstat(raw, &status) == 0, status.st_size >= Segment.headerSize else { return nil }
+        guard fstat(raw, &status) == 0, status.st_size >= Segment.headerSize else {
+            throw .damaged(path, reason: status.st_size == 0 ? "it is empty" : "it has been cut off")
+        }
         count = Int(status.st_size)
         mapping = try Segment.map(file, count, path)
         self.path = path
         index = mapping.base.load(fromByteOffset: 16, as: UInt64.self)
         firstSequence = mapping.base.load(fromByteOffset: 24, as: UInt64.self)
-        let magic = mapping.base.load(as: UInt64.self)
-        if magic == 0 { return nil }
-        guard magic == Segment.magic, mapping.base.load(fromByteOffset: 8, as: UInt32.self) == Segment.version else {
+        guard mapping.base.load(as: UInt64.self) == Segment.magic else {
+            throw .damaged(path, reason: "it does not begin as a journal does")
+        }
+        guard mapping.base.load(fromByteOffset: 8, as: UInt32.self) == Segment.version else {
             throw .unreadable(path)
         }
+        // Whatever else stands in a header, numbers so large have never been given.
+        guard index < UInt64.max >> 1, firstSequence > 0, firstSequence < UInt64.max >> 1 else {
+            throw .damaged(path, reason: "its header makes no sense")
+        }
+    }
+
+    private static func failed(_ call: String, _ code: Int32, _ path: String) -> JournalError {
+        code == ENOSPC || code == EDQUOT ? .noSpace(path) : .system("\(call) on \(path): \(SystemError.text(of: code))")
     }
 
     private static func map(
@@ -75,6 +99,17 @@ final class Segment {
     static func size(payload: Int) -> Int { (JournalRecord.headerSize + payload + 7) & ~7 }
 
     func hasRoom(payload: Int) -> Bool { count - end >= Segment.size(payload: payload) }
+
+    /// A word of the header, or of where a record may be.
+    func word(at offset: Int) -> UInt64 { clinux_load_acquire(mapping.base + offset) }
+
+    func setWord(at offset: Int, _ value: UInt64) { clinux_store_release(mapping.base + offset, value) }
+
+    /// Takes over records from another file.
+    func copy(_ range: Range<Int>, of other: Segment) {
+        (mapping.base + end).copyMemory(from: other.mapping.base + range.lowerBound, byteCount: range.count)
+        end += range.count
+    }
 
     /// Appends a record; the caller has checked the room.
     func append(_ record: JournalRecord) {

@@ -25,6 +25,11 @@ public final class ServerChannel {
     private var tail: UInt64
     private var lastFrame: UInt64
     private var expectsResumedFrames: Bool
+    private let mayLackFrames: Bool
+    /// Whether the first frame showed that the journal lacks some before it.
+    public private(set) var lacksFrames = false
+    /// Numbers beyond this have never been given: who finds one there would count over the edge with the next.
+    private static let maximumNumber = UInt64.max >> 1
     private var head: UInt64
     private var nextNumber: UInt64
     private var placements: Deque<Placement> = []
@@ -43,10 +48,13 @@ public final class ServerChannel {
 
     /// Takes a channel over, new or used.
     ///
-    /// - Parameter lastFrame: the number of the last event frame that stands in the journal, 0 for none.
+    /// - Parameters:
+    ///   - lastFrame: the number of the last event frame that stands in the journal, 0 for none.
+    ///   - isResumed: whether another server has had it, whose journal may have been damaged since.
     public init(
         memory: borrowing OwnedDescriptor, events: consuming Bell, requests: consuming BellButton,
-        space: consuming BellButton, lastFrame: UInt64 = 0
+        space: consuming BellButton, lastFrame: UInt64 = 0,
+        isResumed: Bool = false
     ) throws(ChannelViolation) {
         let size = ChannelLayout.headerSize + ChannelMemory.eventRing + ChannelMemory.requestRing
         guard let mapping = try? MemoryMapping(memory, count: size) else { throw .layout("it cannot be mapped") }
@@ -68,7 +76,8 @@ public final class ServerChannel {
         let placingNumber = word(ChannelLayout.placingNumber)
         sentCount = placedCount
         self.lastFrame = lastFrame
-        expectsResumedFrames = lastFrame > 0
+        expectsResumedFrames = isResumed || lastFrame > 0
+        mayLackFrames = isResumed
         self.mapping = mapping
         self.events = events
         self.requests = requests
@@ -79,6 +88,9 @@ public final class ServerChannel {
             placing == placedCount &+ 1 ? (ordinal: placing, head: placingHead, number: placingNumber) : nil
         guard isChannel else { throw .layout("it does not begin like one") }
         guard version == ChannelLayout.version else { throw .layout("its version is \(version)") }
+        guard placedCount < ServerChannel.maximumNumber, nextNumber < ServerChannel.maximumNumber,
+            placingNumber < ServerChannel.maximumNumber
+        else { throw .position("number of messages") }
     }
 
     /// The bell to wait on: events wait, or there is room for requests.
@@ -111,6 +123,12 @@ public final class ServerChannel {
             if expectsResumedFrames, fields.number > 0, fields.number <= lastFrame {
                 tail &+= size
                 continue
+            }
+            if expectsResumedFrames, mayLackFrames, fields.number > lastFrame + 1,
+                fields.number < ServerChannel.maximumNumber
+            {
+                lacksFrames = true
+                lastFrame = fields.number - 1
             }
             expectsResumedFrames = false
             guard fields.number == lastFrame + 1 else {

@@ -14,7 +14,9 @@ final class Keeper {
 
     private let loop: EventLoop
     private let state: StateDirectory
-    private let listener: OwnedDescriptor
+    private var listener: OwnedDescriptor
+    private var listenerWatch: EventLoop.Watch?
+    private let signals: SignalSource
     private var undertaker: ProcessHandle
     private var undertakerWatch: EventLoop.Watch?
     private var clients: [ObjectIdentifier: KeeperClient] = [:]
@@ -35,6 +37,8 @@ final class Keeper {
         self.undertaker = undertaker
         loop = try EventLoop()
         loop.rests = true
+        // It stays ignored in whatever is forked; a blocked signal is kept all the same.
+        signals = try SignalSource([SIGHUP])
         let groups = ControlGroups(state: state, loop: loop)
         let sandboxes = try KeptSandboxes(groups: groups, filter: filter, loop: loop)
         self.sandboxes = sandboxes
@@ -45,7 +49,8 @@ final class Keeper {
 
     /// Serves until nobody needs it any more.
     func run() throws(SystemError) {
-        _ = try loop.watch(listener.number) { [unowned self] _ in acceptClients() }
+        listenerWatch = try loop.watch(listener.number) { [unowned self] _ in acceptClients() }
+        _ = try loop.watch(signals.descriptor.number) { [unowned self] _ in listenAgain() }
         watchUndertaker()
         sandboxes.onRetired = { [unowned self] in
             let waiting = postponed
@@ -66,6 +71,17 @@ final class Keeper {
     }
 
     // MARK: Servers
+
+    /// Makes its socket anew when somebody has removed it: no server would find its kernels.
+    private func listenAgain() {
+        while signals.next() != nil {}
+        guard !state.hasSocket, (try? state.removeSocket()) != nil,
+            let new = try? MessageSocket.listen(at: state.socket)
+        else { return }
+        if let listenerWatch { loop.forget(listenerWatch) }
+        listener = new
+        listenerWatch = try? loop.watch(listener.number) { [unowned self] _ in acceptClients() }
+    }
 
     private func acceptClients() {
         while let socket = try? MessageSocket.accept(from: listener) {

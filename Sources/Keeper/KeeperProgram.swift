@@ -4,6 +4,9 @@ import LinuxKit
 
 /// The keeper's life from its command line to its end.
 public enum KeeperProgram {
+    /// What the process is called.
+    static let name = "husk-keeper"
+
     /// Runs `husk-keeper --state DIR`. The starting process returns once servers can connect, with 0, also when
     /// another keeper serves the directory already; on failure it says one line on standard error and returns 1.
     public static func main(arguments: [String]) -> Int32 {
@@ -33,17 +36,19 @@ public enum KeeperProgram {
         // A keeper that is just ending holds the lock for the moment that its clean-up takes.
         var lock = try state.acquire()
         var patience = 300
-        while lock == nil, patience > 0, access(state.socket, F_OK) != 0 {
+        while lock == nil, patience > 0, !state.hasSocket {
             usleep(10_000)
             patience -= 1
+            // One that stays has lost its socket: somebody has cleaned up.
+            if patience == 250 { state.askForSocket() }
             lock = try state.acquire()
         }
         guard let held = lock.take() else { return 0 }
         state.clean()
-        unlink(state.socket)
+        try state.removeSocket()
         let listener = try MessageSocket.listen(at: state.socket)
         _ = clinux_set_dumpable(false)
-        _ = clinux_set_process_name("husk-keeper")
+        _ = clinux_set_process_name(KeeperProgram.name)
         let child = fork()
         guard child == 0 else {
             try SystemError.checkErrno("fork", child)
@@ -60,6 +65,7 @@ public enum KeeperProgram {
         for signal in [SIGINT, SIGHUP, SIGTERM] { _ = clinux_ignore_signal(signal) }
         KeeperProgram.raiseDescriptorLimit()
         let undertaker = try Undertaker.split(state: state)
+        state.note(holderOf: held)
         let keeper = try Keeper(state: state, listener: listener, undertaker: undertaker)
         try keeper.run()
         withExtendedLifetime(held) {}
@@ -73,7 +79,7 @@ public enum KeeperProgram {
         if clinux_get_limit(kind, &soft, &hard) == 0, soft < hard { _ = clinux_set_limit(kind, hard, hard) }
     }
 
-    private static func say(_ text: String) {
+    static func say(_ text: String) {
         let bytes = Array("\(text)\n".utf8)
         _ = write(2, bytes, bytes.count)
     }

@@ -20,6 +20,7 @@ struct StateDirectory {
             if let reason = Directory.reasonNotToTrust(path) {
                 throw SystemError("a look (\(reason))", EACCES, on: path)
             }
+            if DamagedFile.reason(lock) != nil { try setAside(lock) }
             let raw = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
             if raw < 0, errno == ENOENT { continue }
             let file = OwnedDescriptor(adopting: try SystemError.checkErrno("open", raw, on: lock))
@@ -31,6 +32,24 @@ struct StateDirectory {
         }
         throw SystemError("flock", EAGAIN, on: lock)
     }
+
+    /// Writes down in the lock who has it, for whoever cannot reach it.
+    func note(holderOf lock: borrowing OwnedDescriptor) {
+        let text = Array("\(getpid())\n".utf8)
+        ftruncate(lock.number, 0)
+        _ = pwrite(lock.number, text, text.count, 0)
+    }
+
+    /// Asks the keeper that has the lock for a new socket: a signal is what comes through without one.
+    func askForSocket() {
+        guard let line = StateDirectory.contents(lock)?.split(separator: "\n").first, let keeper = pid_t(line),
+            keeper > 1, StateDirectory.contents("/proc/\(keeper)/comm") == "\(KeeperProgram.name)\n"
+        else { return }
+        kill(keeper, SIGHUP)
+    }
+
+    /// Whether there is a socket in the socket's place.
+    var hasSocket: Bool { StateDirectory.kind(of: socket) == S_IFSOCK }
 
     /// Writes down the control groups of a sandbox, for whoever has to remove them.
     func record(groups: [String], of name: String) {
@@ -48,18 +67,39 @@ struct StateDirectory {
         unlink("\(path)/groups/\(name)")
     }
 
-    /// Removes a kernel's journal.
+    /// Removes a kernel's journal, and nothing that somebody else has put beside it or that has been set aside.
     func remove(kernel: String) {
-        Directory.removeTree("\(path)/kernels/\(kernel)")
+        let folder = "\(path)/kernels/\(kernel)"
+        guard StateDirectory.kind(of: folder) == S_IFDIR else { return }
+        for name in Directory.entries(folder) where StateDirectory.isOfKernel(name) { unlink("\(folder)/\(name)") }
+        rmdir(folder)
+    }
+
+    private static func isOfKernel(_ name: String) -> Bool {
+        let stem = name.hasSuffix(".new") ? name.dropLast(4) : name[...]
+        if stem.hasSuffix(".journal") { return UInt64(stem.dropLast(8)) != nil }
+        return ["session", "position", "hello", "history.sqlite", "history.sqlite-wal", "history.sqlite-shm"]
+            .contains(name)
+    }
+
+    /// Makes way for the socket.
+    func removeSocket() throws(SystemError) {
+        switch StateDirectory.kind(of: socket) {
+        case nil: return
+        case S_IFSOCK: unlink(socket)
+        default: try setAside(socket)
+        }
     }
 
     /// Removes what earlier keepers left. The caller holds the lock and every sandbox has ended.
     func clean() {
         // A link in their place would lead the clean-up elsewhere.
-        for folder in ["kernels", "groups"] { unlink("\(path)/\(folder)") }
+        for folder in ["\(path)/kernels", "\(path)/groups"]
+        where ![nil, S_IFDIR].contains(StateDirectory.kind(of: folder)) {
+            guard (try? setAside(folder)) != nil else { return }
+        }
         for name in Directory.entries("\(path)/groups") {
-            StateDirectory.removeGroups(listedIn: "\(path)/groups/\(name)")
-            forget(groups: name)
+            if StateDirectory.removeGroups(listedIn: "\(path)/groups/\(name)", of: name) { forget(groups: name) }
         }
         for name in Directory.entries("\(path)/kernels") {
             waitForServer(of: name)
@@ -83,20 +123,35 @@ struct StateDirectory {
     func removeAll() {
         clean()
         for name in ["kernels", "groups"] { rmdir("\(path)/\(name)") }
-        unlink(socket)
+        try? removeSocket()
         unlink(lock)
         rmdir(path)
     }
 
-    private static func removeGroups(listedIn file: String) {
-        guard let text = contents(file) else { return }
-        for group in text.split(separator: "\n") {
+    /// Removes the groups that a sandbox's record lists. Returns whether it is such a record.
+    private static func removeGroups(listedIn file: String, of name: String) -> Bool {
+        guard kind(of: file) == S_IFREG, let text = contents(file) else { return false }
+        let groups = text.split(separator: "\n").map(String.init)
+        guard groups.allSatisfy({ $0.hasPrefix("/") && $0.hasSuffix("/husk-\(name)") }) else { return false }
+        for group in groups {
             // A group is busy until the last process in it has been reaped.
             for _ in 0..<200 {
-                if rmdir(String(group)) == 0 || errno != EBUSY { break }
+                if rmdir(group) == 0 || errno != EBUSY { break }
                 usleep(10_000)
             }
         }
+        return true
+    }
+
+    private static func kind(of path: String) -> mode_t? {
+        var status = stat()
+        return lstat(path, &status) == 0 ? status.st_mode & S_IFMT : nil
+    }
+
+    /// Gives what stands in the place of something of the keeper's another name.
+    private func setAside(_ path: String) throws(SystemError) {
+        KeeperProgram.say(
+            "husk-keeper: \(path) is not what it ought to be. It is now \(try DamagedFile.setAside(path))")
     }
 
     private static func contents(_ path: String) -> String? {

@@ -120,18 +120,31 @@ public actor HostedKernel {
         begin(server)
     }
 
-    /// Takes over the interpreter that an earlier server started.
-    func adopt() throws {
-        let connection = try KernelSockets.connection(in: place.connection(of: id))
+    /// Takes over the interpreter that an earlier server started. Returns what was damaged, a sentence each.
+    func adopt() throws -> [String] {
+        let file = place.connection(of: id)
+        var damage: [String] = []
+        func loseSockets(_ error: any Error) throws {
+            damage.append(
+                "the sockets of the kernel \(id) are lost: \(error). \(file) is now \(try DamagedFile.setAside(file))")
+        }
+        var connection: ConnectionFile?
+        do { connection = try KernelSockets.connection(in: file) } catch { try loseSockets(error) }
         let server = try KernelServer(
             attachingTo: journal, ports: connection?.portMembers ?? .object([:]), history: history,
             ledger: place.ledger, limits: origin.terms?.limits ?? place.limits,
             keeper: KeeperConnection(state: place.state, program: place.keeper), loop: thread.loop)
         self.server = server
-        sockets = try connection.map { try KernelSockets(server, resuming: $0, logger: place.logger) }
+        damage += server.damage
+        do {
+            sockets = try connection.map { try KernelSockets(server, resuming: $0, logger: place.logger) }
+        } catch {
+            try loseSockets(error)
+        }
         try serve(server, through: sockets)
         begin(server)
         try? executions.resume(server, generation: record.generation)
+        return damage
     }
 
     /// Is dead, since the interpreter that was to be taken over is no more.
@@ -277,7 +290,7 @@ public actor HostedKernel {
     }
 
     private func note(_ problem: String) {
-        place.logger.warning("\(problem)", metadata: ["kernel": "\(id)"])
+        place.logger.warning("Of the kernel \(id) \(problem)")
         guard origin.terms != nil else { return }
         if let tellOwner { tellOwner(problem) } else { problems.append(problem) }
     }

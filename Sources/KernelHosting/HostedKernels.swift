@@ -21,6 +21,10 @@ public actor HostedKernels {
     private let place: HostedKernel.Place
     private let register: KernelRegister
     private let lock: OwnedDescriptor
+    /// What was damaged in the state directory, a sentence each.
+    private var damage: [String] = []
+    /// Owned kernels that could not be taken over, and why.
+    private(set) var lost: [String: String] = [:]
     private var kernels: [String: HostedKernel] = [:]
     private var order: [String] = []
     /// Kernels that are being ended: what is theirs is still in use.
@@ -42,12 +46,17 @@ public actor HostedKernels {
         mkdir(state, 0o700)
         if let reason = Directory.reasonNotToTrust(state) { throw HostingError.untrusted(state, reason: reason) }
         let lockPath = "\(state)/server.lock"
+        if let reason = DamagedFile.reason(lockPath) {
+            damage.append("\(lockPath) is damaged: \(reason). It is now \(try DamagedFile.setAside(lockPath))")
+        }
         lock = OwnedDescriptor(
             adopting: try SystemError.checkErrno(
                 "open", open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600), on: lockPath))
         guard flock(lock.number, LOCK_EX | LOCK_NB) == 0 else { throw HostingError.inUse(state) }
         let path = "\(state)/\(HostedKernels.file)"
         register = try KernelRegister(path: path)
+        damage += register.damage
+        if let ledger { damage += HostedKernels.look(at: ledger) }
         HostingMetrics.prepare()
         let (deaths, teller) = AsyncStream.makeStream(of: KernelDeath.self, bufferingPolicy: .bufferingNewest(256))
         self.deaths = deaths
@@ -56,30 +65,67 @@ public actor HostedKernels {
             onDeath: { teller.yield($0) })
     }
 
-    /// Takes over what an earlier server has left. Returns the ids of kernels that have ended meanwhile, and why: those
-    /// that other processes own are gone, the others are dead and can be restarted.
-    public func adopt() async throws -> [(id: String, reason: String)] {
-        var lost: [(String, String)] = []
-        for record in try register.all() {
+    /// Takes over what an earlier server has left. Returns what whoever starts the server should know, a sentence each.
+    ///
+    /// Kernels that have ended meanwhile are dead and can be restarted; those that other processes own are gone.
+    ///
+    /// - Parameter spec: the kernelspec of kernels that the register does not name.
+    public func adopt(spec: String) async throws -> [String] {
+        var notes = damage
+        for record in try records(spec: spec, &notes) {
             let kernel = try make(record)
             do {
-                try await kernel.adopt()
+                notes += HostedKernels.look(at: place.history(of: record.id))
+                notes += try await kernel.adopt()
                 HostingMetrics.began(.adopted)
-            } catch {
+            } catch let error as KernelError where error.code == "kernel_unknown" {
                 HostingMetrics.began(.lost)
-                lost.append((record.id, "\(error)"))
+                notes.append("the kernel \(record.id) is gone: \(error)")
                 unlink(place.connection(of: record.id))
                 guard record.origin.terms == nil else {
+                    lost[record.id] = "\(error)"
                     try register.forget(record.id)
                     continue
                 }
                 // The keeper knows each kernel that has ended as long as it lives itself.
                 try await kernel.mourn(.keeper)
+            } catch {
+                HostingMetrics.began(.lost)
+                notes.append("the kernel \(record.id) cannot be taken over: \(error). The next start tries again")
+                continue
             }
             kernels[record.id] = kernel
             order.append(record.id)
         }
-        return lost
+        return notes
+    }
+
+    /// Looks at a database that kernels can do without.
+    private static func look(at path: String) -> [String] {
+        do { return try [DatabaseCheck.run(path)?.text].compactMap { $0 } } catch { return ["\(error)"] }
+    }
+
+    /// What the register has of the kernels, with what lives and it does not know.
+    private func records(spec: String, _ notes: inout [String]) throws -> [KernelRecord] {
+        var records = try register.all()
+        guard !records.isEmpty || KeeperConnection.exists(state: place.state) else { return [] }
+        let living = LivingKernels(try KeeperConnection(state: place.state, program: place.keeper).kernels())
+        for index in records.indices {
+            guard let latest = living.latest(besides: records[index].generation, of: records[index].id) else {
+                continue
+            }
+            notes.append("the register does not know of the latest restart of the kernel \(records[index].id)")
+            records[index].generation = latest
+            try register.keep(records[index])
+        }
+        for id in living.ids.subtracting(records.map(\.id)).sorted() {
+            guard let latest = living.latest(besides: 0, of: id) else { continue }
+            notes.append("the register does not name the kernel \(id), which lives: its folder and variables are lost")
+            let record = KernelRecord(id: id, origin: KernelOrigin(spec: spec), generation: latest)
+            try register.keep(record)
+            records.append(record)
+        }
+        return records
     }
 
     /// Lets go of all kernels: they go on, and the next server takes them over.

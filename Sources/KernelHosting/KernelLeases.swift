@@ -14,8 +14,6 @@ public actor KernelLeases {
     private var owners: [ObjectIdentifier: LeaseOwner] = [:]
     /// Kernels whose owners have not come back yet.
     private var forlorn: [String: ForlornKernel] = [:]
-    /// Kernels that were to be taken over, and why that could not be.
-    private let lost: [String: String]
     /// Kernels whose ports are not free yet.
     private var ending: Set<String> = []
     /// Who waits for ports.
@@ -25,13 +23,10 @@ public actor KernelLeases {
     public nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
     /// Prepares leases on the kernels of a state directory.
-    ///
-    /// - Parameter lost: the kernels that an earlier server had and that could not be taken over, with the reasons.
-    public init(state: String, kernels: HostedKernels, lost: [(id: String, reason: String)]) throws {
+    public init(state: String, kernels: HostedKernels) throws {
         thread = try EventThread()
         path = LeaseConnection.path(state)
         self.kernels = kernels
-        self.lost = Dictionary(lost, uniquingKeysWith: { first, _ in first })
     }
 
     deinit { thread.stop() }
@@ -161,7 +156,8 @@ public actor KernelLeases {
     private func resume(_ id: String, for owner: LeaseOwner) async {
         let isHeld = owners.values.contains { $0.kernel?.id == id }
         guard !isHeld, let kernel = await kernels.kernel(id), kernel.origin.terms != nil else {
-            return owner.tell(.refused(lost[id] ?? "\(HostingError.ended(id))"))
+            let reason = await kernels.lost[id]
+            return owner.tell(.refused(reason ?? "\(HostingError.ended(id))"))
         }
         forlorn.removeValue(forKey: id)?.leave()
         await lend(kernel, to: owner)

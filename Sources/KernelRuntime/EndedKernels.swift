@@ -15,9 +15,16 @@ enum EndedKernels {
         mkdir(folder, 0o700)
         Directory.removeTree("\(folder)/\(place.kernel)")
         guard rename(place.directory, "\(folder)/\(place.kernel)") == 0 else { return false }
-        let byAge = Directory.entries(folder).sorted { age("\(folder)/\($0)") < age("\(folder)/\($1)") }
+        let byAge = Directory.entries(folder).filter { isWholeJournal("\(folder)/\($0)") }
+            .sorted { age("\(folder)/\($0)") < age("\(folder)/\($1)") }
         for name in byAge.dropLast(count) { Directory.removeTree("\(folder)/\(name)") }
         return true
+    }
+
+    /// Whether a folder is one of these, with nothing in it that is somebody else's or has been set aside.
+    private static func isWholeJournal(_ path: String) -> Bool {
+        let names = Directory.entries(path)
+        return !names.isEmpty && names.allSatisfy { $0.hasSuffix(".journal") || $0.hasSuffix(".journal.new") }
     }
 
     private static func age(_ path: String) -> Int {

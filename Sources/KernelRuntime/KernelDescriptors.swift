@@ -34,13 +34,13 @@ final class KernelDescriptors {
     }
 
     /// The server's end of the channel.
-    func channel(lastFrame: UInt64) throws(ChannelViolation) -> ServerChannel {
+    func channel(lastFrame: UInt64, isResumed: Bool = false) throws(ChannelViolation) -> ServerChannel {
         guard let memory = boxes[.memory], let events = copy(.eventsBell), let requests = copy(.requestsButton),
             let space = copy(.spaceButton)
         else { throw .layout("there are no descriptors left") }
         return try ServerChannel(
             memory: memory.descriptor, events: Bell(adopting: events), requests: BellButton(adopting: requests),
-            space: BellButton(adopting: space), lastFrame: lastFrame)
+            space: BellButton(adopting: space), lastFrame: lastFrame, isResumed: isResumed)
     }
 
     /// What stands in the pipes of an interpreter that has ended.

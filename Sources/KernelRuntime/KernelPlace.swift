@@ -1,4 +1,5 @@
 import Glibc
+import JupyterProtocol
 import LinuxKit
 
 extension KernelServer {
@@ -29,15 +30,40 @@ extension KernelServer {
             return session
         }
 
-        /// The session id that the kernel's first server made.
-        func readSession() throws(SystemError) -> String {
-            let path = "\(directory)/session"
-            let file = open(path, O_RDONLY | O_CLOEXEC)
-            guard file >= 0 else { throw SystemError("open", errno, on: path) }
-            defer { close(file) }
-            var bytes = [UInt8](repeating: 0, count: 32)
-            guard read(file, &bytes, 32) == 32 else { throw SystemError("read", EIO, on: path) }
-            return String(decoding: bytes, as: UTF8.self)
+        /// The session id that the kernel's first server made; nil when it is not there any more.
+        func readSession() -> String? {
+            guard let bytes = try? WholeFile.read("\(directory)/session"), bytes.count == 32 else { return nil }
+            return String(validating: bytes, as: UTF8.self)
+        }
+
+        /// Keeps what the interpreter has said of itself, which it says once, beside the journal that may be damaged.
+        func keep(hello: [UInt8]) {
+            // Without it a damaged journal costs clients what the language is.
+            try? WholeFile.write(hello, to: "\(directory)/hello", mode: 0o600)
+        }
+
+        /// What was kept of it; nil when that is nothing.
+        func readHello() -> JSONValue? {
+            let bytes = try? WholeFile.read("\(directory)/hello")
+            return bytes.flatMap { try? JSONValue(parsing: $0) }
+        }
+
+        /// Gives one of the kernel's small files another name when it cannot be one. Returns what was wrong; nil when
+        /// nothing was.
+        func check(_ name: String) throws(SystemError) -> String? {
+            let path = "\(directory)/\(name)"
+            var status = stat()
+            guard lstat(path, &status) == 0 else { return name == "session" ? "\(path) is missing" : nil }
+            // A position is none until something has been told.
+            let isWhole =
+                switch name {
+                case "session": status.st_size == 32
+                case "position": status.st_size == 24 || status.st_size == 0
+                default: readHello() != nil
+                }
+            let reason = DamagedFile.reason(path) ?? (isWhole ? nil : "it is not what was written")
+            guard let reason else { return nil }
+            return "\(path) is damaged: \(reason). It is now \(try DamagedFile.setAside(path))"
         }
     }
 

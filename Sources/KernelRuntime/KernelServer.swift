@@ -48,6 +48,9 @@ public final class KernelServer {
     /// Who watches how cells fare.
     public var cellObserver: (any CellObserver)?
 
+    /// What was damaged of the kernel's files when this server took it over, a sentence each.
+    public private(set) var damage: [String] = []
+
     private var leftBeforeHello: [UInt8] = []
     private let place: Place
     private let isDurable: Bool
@@ -82,6 +85,10 @@ public final class KernelServer {
     private var turn: EventLoop.Turn?
     private var retry: EventLoop.Timer?
     private var isPumping = false
+    /// Whether the journal has been found to lack something.
+    private var hasLost = false
+    /// Whether what comes may be the rest of a message whose beginning is missing.
+    private var mayBeWithinMessage = false
     private(set) var hasReportedEnd = false
 
     private var deposit: [OwnedDescriptorBox] = []
@@ -142,23 +149,35 @@ public final class KernelServer {
                 deposit.append(OwnedDescriptorBox(listener))
             }
         }
+        mkdir("\(place.state)/kernels", 0o700)
         journal = try Journal.open(in: place.directory)
+        var damage = journal.damage
+        damage += try ["session", "position", "hello"].compactMap { name throws(SystemError) in try place.check(name) }
         var recovery = SessionRecovery(ports: ports)
         recovery.read(journal)
         machine = recovery.machine
         frames = recovery.frames
         lastFrame = recovery.lastFrame
-        sentCount = recovery.sentCount
-        channel = try descriptors.channel(lastFrame: recovery.lastFrame)
+        channel = try descriptors.channel(lastFrame: recovery.lastFrame, isResumed: true)
+        // The interpreter has been sent what the journal does not know of.
+        let isBehind = channel.placedCount > recovery.sentCount
+        if isBehind, !recovery.isPartial { damage.append("\(place.directory) lacks the latest requests") }
+        let isPartial = recovery.isPartial || isBehind
+        sentCount = isPartial ? channel.placedCount : recovery.sentCount
         publisher = try Publisher(journal, positionPath: "\(place.directory)/position")
-        session = try place.readSession()
+        session = try place.readSession() ?? place.makeSession()
         self.history = KernelHistory(path: history.path(in: place, isDurable: true), kernel: session, loop: loop)
-        // What the dead server had decided and not done.
-        let firstUnsent = recovery.sentCount - UInt64(recovery.sends.count) + 1
-        for (index, send) in recovery.sends.enumerated() where firstUnsent + UInt64(index) > channel.placedCount {
-            try channel.send(send.message, request: send.request)
+        self.damage = damage
+        if isPartial {
+            try copeWithLoss(isMarked: recovery.isPartial)
+        } else {
+            // What the dead server had decided and not done.
+            let firstUnsent = recovery.sentCount - UInt64(recovery.sends.count) + 1
+            for (index, send) in recovery.sends.enumerated() where firstUnsent + UInt64(index) > channel.placedCount {
+                try channel.send(send.message, request: send.request)
+            }
         }
-        for output in recovery.memories + recovery.missing { try perform(output) }
+        for output in recovery.memories + (isPartial ? [] : recovery.missing) { try perform(output) }
         if let ended = answer.facts.death { death = ended }
         accounts.resume(running: machine.runningCells)
         watch(limits)
@@ -304,7 +323,22 @@ public final class KernelServer {
             let frame = try channel.nextFrame()
         {
             count += 1
-            let output = try frames.add(frame)
+            if channel.lacksFrames, !hasLost {
+                lastFrame = frame.number - 1
+                try copeWithLoss(isMarked: false)
+            }
+            let output: MessageAssembler.Output?
+            do {
+                output = try frames.add(frame)
+            } catch {
+                guard mayBeWithinMessage else { throw error }
+                // The rest of a message whose beginning is lost.
+                mayBeWithinMessage = false
+                frames = MessageAssembler()
+                try record(dropping: frame)
+                continue
+            }
+            if case .message? = output { mayBeWithinMessage = false }
             guard try isWanted(output) else {
                 try record(dropping: frame)
                 continue
@@ -319,6 +353,7 @@ public final class KernelServer {
             try record(frame.kind == .message ? frame : accounts.allowed(frame))
             if case .message(let request, let message)? = output {
                 try handle(.message(request: request, message))
+                if message.type == "hello" { place.keep(hello: message.content) }
                 if let ready = whenReady, machine.hello != nil {
                     whenReady = nil
                     ready()
@@ -329,6 +364,20 @@ public final class KernelServer {
         channel.acknowledge()
         try snapshotIfDue()
         return true
+    }
+
+    /// Goes on where the journal lacks something.
+    ///
+    /// - Parameter isMarked: whether the journal says so itself.
+    private func copeWithLoss(isMarked: Bool) throws {
+        hasLost = true
+        if !isMarked { try journal.noteLoss() }
+        frames = MessageAssembler()
+        mayBeWithinMessage = true
+        // Nobody is sent anything who has not said hello.
+        let hello = place.readHello() ?? (channel.placedCount > 0 ? [:] : nil)
+        for output in machine.lose(hello: hello) { try perform(output) }
+        try writeSnapshot()
     }
 
     private func handle(_ input: SessionMachine.Input) throws {
@@ -396,6 +445,10 @@ public final class KernelServer {
 
     private func snapshotIfDue() throws {
         guard sinceSnapshot > KernelServer.snapshotInterval, frames.isEmpty else { return }
+        try writeSnapshot()
+    }
+
+    private func writeSnapshot() throws {
         sinceSnapshot = 0
         machine.dropContents()
         var writer = WireWriter()
@@ -498,6 +551,7 @@ public final class KernelServer {
         History.remove("\(place.directory)/\(History.fileName)")
         unlink("\(place.directory)/position")
         unlink("\(place.directory)/session")
+        unlink("\(place.directory)/hello")
         let isEvidence = isDurable && (death ?? .requested) != .requested
         if !isEvidence || !EndedKernels.keep(place) { journal.remove() }
         try? keeper.send(.end(kernel: place.kernel))

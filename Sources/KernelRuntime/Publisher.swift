@@ -52,6 +52,10 @@ final class Publisher {
                     "open", open(positionPath, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600), on: positionPath)))
         saved = [0, 0, 0]
         if pread(file.descriptor.number, &saved, 24, 0) != 24 { saved = [0, 0, 0] }
+        // A place behind the journal's end is none: what has not been told is then not told twice.
+        if saved[0] > journal.lastSequence || saved[1] > journal.lastSequence {
+            saved = [journal.lastSequence, journal.lastSequence, 1]
+        }
         isInterrupted = saved[2] != 0
         positionFile = file
         answersAhead = true

@@ -36,10 +36,22 @@ struct SessionRecovery {
         while true {
             switch journal.next(&cursor) {
             case .record(let record): take(record)
-            case .truncated: hasBegun = false
+            case .truncated: forget()
             case .end: return
             }
         }
+    }
+
+    /// Whether the state is not that of the dead server: the journal lacks something that no snapshot makes good.
+    var isPartial: Bool { !hasBegun }
+
+    /// Records are missing here: what was to follow from those before it may have followed in them.
+    private mutating func forget() {
+        hasBegun = false
+        frames = MessageAssembler()
+        entry = EntryAssembler()
+        sends = []
+        missing = []
     }
 
     private mutating func take(_ record: JournalRecord) {

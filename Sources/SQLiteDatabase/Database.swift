@@ -22,12 +22,14 @@ public final class Database {
 
     /// Opens or makes the file; `:memory:` is a database of this connection's own.
     ///
-    /// - Parameter patience: how many milliseconds a statement waits for other processes.
-    public init(path: String, patience: Int32) throws(DatabaseError) {
+    /// - Parameters:
+    ///   - patience: how many milliseconds a statement waits for other processes.
+    ///   - isReadOnly: whether it is left as it is; it must be there then.
+    public init(path: String, patience: Int32, isReadOnly: Bool = false) throws(DatabaseError) {
         self.path = path
         var opened: OpaquePointer?
-        let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW
-        let code = sqlite3_open_v2(path, &opened, flags, nil)
+        let access = isReadOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+        let code = sqlite3_open_v2(path, &opened, access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, nil)
         guard let opened, code == SQLITE_OK else {
             let reason = opened.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
             sqlite3_close_v2(opened)
@@ -60,6 +62,15 @@ public final class Database {
             case let code: throw error(code)
             }
         }
+    }
+
+    /// Whether nothing can be written, although nobody has asked for that (SQLite falls back to it by itself).
+    public var isReadOnly: Bool { sqlite3_db_readonly(handle, "main") == 1 }
+
+    /// Looks at every page. Throws an error that is damage for the first thing that does not belong where it stands.
+    public func check() throws(DatabaseError) {
+        guard case .text(let found)? = try run("PRAGMA quick_check(1)").first?.first, found != "ok" else { return }
+        throw DatabaseError(code: SQLITE_CORRUPT, description: "\(path): \(found.split(separator: "\n").last ?? "")")
     }
 
     /// Does several things as one; an error undoes them all.

@@ -64,6 +64,11 @@ final class RequestRules: ChannelDuplexHandler, RemovableChannelHandler {
         context.fireChannelRead(data)
     }
 
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // What nobody listens to any more may be anything.
+        if !isOver || !(error is HTTPParserError) { context.fireErrorCaught(error) }
+    }
+
     func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?) {
         guard event is BodyWanted else { return context.triggerUserOutboundEvent(event, promise: promise) }
         if waiting == answers + 1 {

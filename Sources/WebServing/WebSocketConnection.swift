@@ -92,7 +92,7 @@ struct WebSocketConnection: Sendable {
         }
     }
 
-    private static func violation(_ error: any Error) -> WebSocketViolation? {
+    static func violation(_ error: any Error) -> WebSocketViolation? {
         switch error {
         case let violation as WebSocketViolation: violation
         case NIOWebSocketError.invalidFrameLength: .tooLarge

@@ -22,6 +22,8 @@ struct ServerClient: Sendable {
             throw ServerClientError("no server runs on \(folder); start one by husk serve, or name another by --state")
         }
         var configuration = HTTPClient.Configuration()
+        // A server that is gone does not come while somebody waits.
+        configuration.connectionPool.retryConnectionEstablishment = false
         if let certificate = notice.certificate {
             // The very file that it shows; by which name it is reached on its own machine says nothing.
             var tls = TLSConfiguration.makeClientConfiguration()

@@ -110,9 +110,8 @@ struct ServerCommand: AsyncParsableCommand {
                 kernel, sandbox: sandbox, root: folder, folder: below.isEmpty ? folder : "\(folder)/\(below)",
                 environment: origin.environment)
         }
-        let gone = try await kernels.adopt()
-        for (id, reason) in gone { log.say("husk serve: the kernel \(id) is gone: \(reason)") }
-        let leases = try KernelLeases(state: planner.state, kernels: kernels, lost: gone)
+        for note in try await kernels.adopt(spec: kernelName) { log.say("husk serve: \(note)") }
+        let leases = try KernelLeases(state: planner.state, kernels: kernels)
         try await leases.open()
         let terminals = HostedTerminals(
             TerminalPlace(state: planner.state, keeper: planner.keeper) { origin, name in
@@ -146,8 +145,9 @@ struct ServerCommand: AsyncParsableCommand {
                 let reachable = ["0.0.0.0", "[::]"].contains(host) ? "127.0.0.1" : host
                 let notice = ServerNotice(
                     url: "\(scheme)://\(reachable):\(port)", token: token, certificate: certificateFile)
-                // Only the commands that ask the server miss it.
-                try? notice.write(in: state)
+                do { try notice.write(in: state) } catch {
+                    log.say("husk serve: husk connect and husk logs will not find this server: \(error)")
+                }
                 log.say("Husk serves \(folder) at\n    \(scheme)://\(host):\(port)/\(query)")
             }
         }

@@ -42,14 +42,17 @@ struct ServerChannelTests {
         }
     }
 
-    func channel(_ memory: borrowing OwnedDescriptor, lastFrame: UInt64 = 0) throws -> ServerChannel {
+    func channel(_ memory: borrowing OwnedDescriptor, lastFrame: UInt64 = 0, isResumed: Bool = false) throws
+        -> ServerChannel
+    {
         let (events, requests, space) = (try Bell.make(), try Bell.make(), try Bell.make())
         // The interpreter's ends stay open, as the keeper holds them: nobody else's button would be broken.
         for bell in [requests.bell, space.bell] { _ = try bell.descriptor.duplicate().release() }
         return try ServerChannel(
             memory: memory, events: Bell(adopting: events.bell.descriptor.duplicate()),
             requests: BellButton(adopting: requests.button.descriptor.duplicate()),
-            space: BellButton(adopting: space.button.descriptor.duplicate()), lastFrame: lastFrame)
+            space: BellButton(adopting: space.button.descriptor.duplicate()), lastFrame: lastFrame, isResumed: isResumed
+        )
     }
 
     @Test("Frames arrive in order, across the end of the ring")
@@ -87,6 +90,32 @@ struct ServerChannelTests {
                 #expect(found == Array((journaled + 1)..<6).map(UInt8.init))
             }
         }
+    }
+
+    @Test("Frames that a damaged journal lacks are found missing, once")
+    func lacks() throws {
+        let memory = try ChannelMemory.make()
+        var interpreter = try Interpreter(memory)
+        interpreter.number = 6
+        interpreter.write(2, 0, [1])
+        #expect(throws: ChannelViolation.number(expected: 3, found: 7)) {
+            try channel(memory, lastFrame: 2).nextFrame()
+        }
+        let server = try channel(memory, lastFrame: 2, isResumed: true)
+        #expect(try server.nextFrame()?.number == 7)
+        #expect(server.lacksFrames)
+        interpreter.number = 8
+        interpreter.write(2, 0, [1])
+        #expect(throws: ChannelViolation.number(expected: 8, found: 9)) { try server.nextFrame() }
+    }
+
+    @Test("Counts that would run over with the next message are refused", arguments: [448, 456, 464, 472, 480])
+    func counts(_ offset: Int) throws {
+        let memory = try ChannelMemory.make()
+        let interpreter = try Interpreter(memory)
+        interpreter.put(UInt64.max, offset)
+        guard let server = try? channel(memory, isResumed: true) else { return }
+        for _ in 0..<3 { try? server.send(ChannelMessage(type: "execute_request", content: []), request: 1) }
     }
 
     @Test("A message is placed once, whoever finishes it")

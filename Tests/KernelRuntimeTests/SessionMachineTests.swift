@@ -49,6 +49,27 @@ struct SessionMachineTests {
         }
     }
 
+    @Test("What may have been lost is ended, no cell runs twice, and the next one runs")
+    func loss() {
+        var machine = ready()
+        for number in 1...2 as ClosedRange<UInt64> {
+            _ = machine.handle(.request(request(number, "execute_request", ["code": "a"])))
+        }
+        let outputs = machine.lose(hello: ["implementation": "y"])
+        #expect(
+            brief(outputs) == ["1 execute_reply error", "1 idle", "2 busy", "2 execute_reply error", "2 idle"])
+        #expect(machine.hello == ["implementation": "x"])
+        // A late answer is nobody's, and no number is given twice.
+        #expect(machine.handle(said(1, "execute_reply", ["status": "ok"])).isEmpty)
+        let next = machine.memory.nextNumber
+        #expect(next > 1 << 32)
+        let after = machine.handle(.request(request(next, "execute_request", ["code": "b"])))
+        #expect(brief(after).last == "\(next) → execute_request")
+        var blank = SessionMachine()
+        _ = blank.lose(hello: ["implementation": "y"])
+        #expect(blank.hello == ["implementation": "y"])
+    }
+
     @Test("Cells run one at a time, in order, busy and idle round each")
     func order() {
         var machine = ready()
