@@ -38,6 +38,13 @@ final class CellPrinter {
         }
     }
 
+    /// A cell that another client runs.
+    func other(_ source: String) {
+        for text in source.split(separator: "\n", omittingEmptySubsequences: false) {
+            line(colour("36", "│ \(TerminalText.safe(String(text)))"))
+        }
+    }
+
     func event(_ type: String, _ content: JSONValue) {
         switch type {
         case "stream": write(content["text"]?.stringValue ?? "")
@@ -109,7 +116,7 @@ final class CellPrinter {
     }
 
     /// Text of a sandbox: on a terminal without the sequences that do more than colour.
-    private func write(_ text: String) {
+    func write(_ text: String) {
         guard !isQuiet, !text.isEmpty else { return }
         isAtLineStart = text.last == "\n"
         raw(isTerminal ? TerminalText.safe(text) : OutputComparison.plain(text))

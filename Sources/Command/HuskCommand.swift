@@ -11,7 +11,8 @@ struct HuskCommand: ParsableCommand {
         version: "0.1.0",
         subcommands: [
             InstallCommand.self, KernelCommand.self, RunCommand.self, ServeCommand.self, ConnectCommand.self,
-            LogsCommand.self, DoctorCommand.self, ListCommand.self, StopCommand.self, UsageCommand.self,
+            LogsCommand.self, AttachCommand.self, DoctorCommand.self, ListCommand.self, StopCommand.self,
+            UsageCommand.self,
             JournalCommand.self,
         ])
 

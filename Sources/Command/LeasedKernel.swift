@@ -45,7 +45,8 @@ final class LeasedKernel {
         case .running(let id, let kernel): (self.id, kept) = (id, kernel)
         case .refused(let reason): throw Failure(reason)
         case .ended(let death, let lastWords): throw LeasedKernel.failure(death, lastWords)
-        case .hello, .settled, .notice: throw Failure("the server on \(place.state) gives wrong answers; restart it")
+        case .hello, .settled, .notice, .connection:
+            throw Failure("the server on \(place.state) gives wrong answers; restart it")
         }
         self.place = place
         self.loop = loop
@@ -115,7 +116,8 @@ final class LeasedKernel {
                 if isInterrupted { server.tell(.interrupt) }
                 isInterrupted = false
             case .refused(let reason): finish(Failure(reason))
-            case .hello, .settled, .ended, .notice: finish(Failure("the server on \(place.state) gives wrong answers"))
+            case .hello, .settled, .ended, .notice, .connection:
+                finish(Failure("the server on \(place.state) gives wrong answers"))
             }
         }
     }

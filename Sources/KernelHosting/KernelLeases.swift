@@ -109,6 +109,7 @@ public actor KernelLeases {
             Task { await kernel.interrupt() }
         case .end:
             if let kernel = owner.kernel { end(kernel.id) }
+        case .connect(let id): Task { await connect(to: id, for: owner) }
         case .settle:
             settlers.append(owner)
             settle()
@@ -161,6 +162,13 @@ public actor KernelLeases {
         }
         forlorn.removeValue(forKey: id)?.leave()
         await lend(kernel, to: owner)
+    }
+
+    private func connect(to id: String, for owner: LeaseOwner) async {
+        guard let connection = try? await kernels.kernel(id)?.connect() else {
+            return owner.tell(.refused("\(HostingError.notRunning(id))"))
+        }
+        owner.tell(.connection(connection.encoded()))
     }
 
     private func lend(_ kernel: HostedKernel, to owner: LeaseOwner) async {

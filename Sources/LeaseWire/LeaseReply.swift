@@ -19,6 +19,8 @@ public enum LeaseReply: Hashable, Sendable {
     case ended(Death, lastWords: String)
     /// Not an answer: what the user should know and cannot see, a sentence.
     case notice(String)
+    /// The connection file of a kernel.
+    case connection([UInt8])
 
     /// The bytes of the message.
     public var encoded: [UInt8] {
@@ -42,6 +44,9 @@ public enum LeaseReply: Hashable, Sendable {
         case .notice(let text):
             writer.append(UInt8(5))
             writer.append(text)
+        case .connection(let bytes):
+            writer.append(UInt8(6))
+            writer.append(blob: bytes)
         }
         return writer.bytes
     }
@@ -60,6 +65,7 @@ public enum LeaseReply: Hashable, Sendable {
         case 3: self = .settled
         case 4: self = .ended(try Death(from: &reader), lastWords: try reader.string())
         case 5: self = .notice(try reader.string())
+        case 6: self = .connection(try reader.blob())
         default: throw .unknownKind(kind)
         }
         try reader.finish()

@@ -19,6 +19,8 @@ public enum LeaseRequest: Hashable, Sendable {
     case end
     /// Answer once the ports are free of all kernels whose owners have gone.
     case settle
+    /// Open the sockets of a kernel, whoever owns it; the answer is its connection file.
+    case connect(id: String)
 
     /// The bytes of the message.
     public var encoded: [UInt8] {
@@ -38,6 +40,9 @@ public enum LeaseRequest: Hashable, Sendable {
         case .interrupt: writer.append(UInt8(3))
         case .end: writer.append(UInt8(4))
         case .settle: writer.append(UInt8(5))
+        case .connect(let id):
+            writer.append(UInt8(6))
+            writer.append(id)
         }
         return writer.bytes
     }
@@ -57,6 +62,7 @@ public enum LeaseRequest: Hashable, Sendable {
         case 3: self = .interrupt
         case 4: self = .end
         case 5: self = .settle
+        case 6: self = .connect(id: try reader.string())
         default: throw .unknownKind(kind)
         }
         try reader.finish()
