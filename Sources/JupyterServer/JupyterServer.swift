@@ -17,9 +17,10 @@ public import WebServing
 public struct JupyterServer: Sendable {
     private let gateway: HTTPGateway
     private let work: ServerWork
+    private let sessions: SessionAPI
     private let logger: Logger
 
-    /// Puts a server together.
+    /// Puts a server together. Throws when the sessions of an earlier one cannot be read.
     ///
     /// - Parameters:
     ///   - rules: who may use it.
@@ -31,14 +32,16 @@ public struct JupyterServer: Sendable {
         kernels: HostedKernels, terminals: HostedTerminals, specs: KernelSpecs, contents: ContentsStore,
         rules: AccessRules, settings: ServerSettings, place: APIPlace = APIPlace(), metrics: MetricsAPI? = nil,
         logger: Logger
-    ) {
+    ) throws {
         let bus = EventBus()
         let kernelAPI = KernelAPI(kernels: kernels, specs: specs, place: place, events: bus)
         work = ServerWork(kernels: kernelAPI, culling: settings.culling, logger: logger)
+        sessions = try SessionAPI(
+            kernelAPI, place: place, database: "\(settings.state)/sessions.sqlite", logger: logger)
         gateway = HTTPGateway(
             rules: rules,
             handler: APIHandler(
-                kernels: kernelAPI, sessions: SessionAPI(kernelAPI, place: place),
+                kernels: kernelAPI, sessions: sessions,
                 contents: ContentsAPI(store: contents, place: place, events: bus),
                 events: EventsAPI(kernels: kernelAPI),
                 executions: ExecutionAPI(kernels: kernelAPI, place: place),
@@ -62,6 +65,7 @@ public struct JupyterServer: Sendable {
     public func run(
         host: String, port: Int, certificate: ServerCertificate? = nil, whenReady: @escaping @Sendable (Int) -> Void
     ) async throws {
+        await sessions.dropEnded()
         let gateway = ObservedGateway(gateway: gateway, logger: logger)
         let builder = HTTPServerBuilder { responder in
             WebSocketUpgradeChannel(isSecure: certificate != nil, responder: responder) { await gateway.open($0) }

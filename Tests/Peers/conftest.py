@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, sync_playwright
 from peers.husk import BINARIES, PEER_KERNEL, PYTHON, SECOND_PYTHON, Husk
 from peers.kernel import Kernel
 from peers.processes import end_keeper
+from peers.reference import Reference
 from peers.server import Server
 from peers.users import Users
 from peers.wire import Client
@@ -174,6 +175,25 @@ def server(
     yield server
     assert server.stop() == 0, server.log
     end_keeper(own.state)
+
+
+@pytest.fixture
+def own_server(husk: Husk, base: Path, tmp_path: Path) -> Iterator[Server]:
+    """A server of the test's own."""
+    own = husk.with_state(base / tmp_path.name)
+    server = Server(own, tmp_path)
+    yield server
+    server.stop()
+    assert "Fatal error" not in server.log
+    end_keeper(own.state)
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reference]:
+    """One Jupyter Server for the module."""
+    reference = Reference(tmp_path_factory.mktemp("reference"))
+    yield reference
+    reference.stop()
 
 
 @pytest.fixture(scope="module")

@@ -23,25 +23,6 @@ from peers.waiting import wait_until
 pytestmark = [pytest.mark.husk, pytest.mark.timeout(120)]
 
 
-@pytest.fixture(scope="module")
-def reference(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reference]:
-    """One Jupyter Server for the module."""
-    reference = Reference(tmp_path_factory.mktemp("reference"))
-    yield reference
-    reference.stop()
-
-
-@pytest.fixture
-def own_server(husk: Husk, base: Path, tmp_path: Path) -> Iterator[Server]:
-    """A server of the test's own."""
-    own = husk.with_state(base / tmp_path.name)
-    server = Server(own, tmp_path)
-    yield server
-    server.stop()
-    assert "Fatal error" not in server.log
-    end_keeper(own.state)
-
-
 def compared(answer: requests.Response) -> tuple[object, ...]:
     """What two servers have to answer alike."""
     kind = answer.headers.get("Content-Type", "").split(";")[0] if answer.content else ""
