@@ -126,13 +126,21 @@ public final class ContentsStore: Sendable {
     ///
     /// Of a path that is not there it is the last folder that is.
     public func folder(of path: String) -> String {
-        guard var place = try? ContentsPath(path) else { return "" }
-        while !place.isRoot {
-            if let found = Found(place, in: root), found.kind == .folder, let own = found.canonicalPath(in: root) {
-                return own.text
+        guard let place = try? ContentsPath(path) else { return "" }
+        // Below what is no folder there is none: halving finds the last one of two thousand names in eleven looks.
+        var isThere = 0
+        var isNot = place.names.count + 1
+        var folder = ""
+        while isNot - isThere > 1 {
+            let count = (isThere + isNot) / 2
+            let above = ContentsPath(names: Array(place.names.prefix(count)))
+            if let found = Found(above, in: root), found.kind == .folder, let own = found.canonicalPath(in: root) {
+                isThere = count
+                folder = own.text
+            } else {
+                isNot = count
             }
-            place = place.parent
         }
-        return ""
+        return folder
     }
 }
