@@ -11,6 +11,13 @@ extension APIOperation {
         .init(
             method: "GET", path: "/health/ready", summary: "Whether requests are taken.", gives: "Any", isPublic: true),
         .init(
+            method: "GET", path: "/login", summary: "A form for the token, and the _xsrf cookie.",
+            query: ["next": "The path to go on with."], gives: "text/html", refusals: [302], isPublic: true),
+        .init(
+            method: "POST", path: "/login",
+            summary: "Takes the form, password and _xsrf, and gives the login cookie for it.",
+            query: ["next": "The path to go on with."], status: 302, refusals: [401, 403], isPublic: true),
+        .init(
             method: "GET", path: "/logout", summary: "Takes the login cookie away.", gives: "text/html", isPublic: true),
         .init(
             method: "GET", path: "/api", summary: "The version of Jupyter Server whose API this is.", gives: "Version",

@@ -18,20 +18,19 @@ struct HTTPGateway: HTTPResponder {
     func respond(to request: Request, context: Context) async throws -> Response {
         let (path, query) = HTTPGateway.parts(request.head.path ?? "/")
         let endpoint = Endpoint(path: path)
-        let target: AccessRequest.Target =
-            switch endpoint {
-            case .home, .server(.logOut): .page
-            case .file: .file
-            default: .api
-            }
-        var access = AccessRequest(request.head, target: target, query: query, endpoint: endpoint)
+        var request = request
+        if endpoint == .server(.logIn) {
+            let (answer, headers) = try await LoginForm(rules: rules).answer(&request, query, context)
+            return HTTPGateway.response(answer, to: request, headers: headers)
+        }
+        var access = AccessRequest(request.head, target: HTTPGateway.target(endpoint), query: query, endpoint: endpoint)
         access.isPublic = isPublic(endpoint)
         var decision = rules.decide(access, now: Int64(time(nil)))
         if endpoint == .server(.logOut) {
             decision.headers.removeAll { $0.name == "Set-Cookie" }
             decision.headers.append(rules.logOut(access))
         }
-        var request = request
+        if access.target == .page, let cookie = rules.xsrfCookie(for: access) { decision.headers.append(cookie) }
         var answer: Answer
         var isRead = false
         switch decision.outcome {
@@ -43,25 +42,26 @@ struct HTTPGateway: HTTPResponder {
                 answer = .refusal(APIError(404))
                 break
             }
-            guard (request.announcedLength ?? 0) <= endpoint.largestBody else {
+            guard let body = try await request.body(for: endpoint, context) else {
                 answer = .tooLong(endpoint)
                 break
             }
-            do {
-                BodyWanted.tell(context.channel)
-                let body = try await request.collectBody(upTo: endpoint.largestBody)
-                isRead = true
-                answer = await handler.answer(
-                    endpoint,
-                    APIRequest(
-                        method: request.method.rawValue, query: query, fields: HTTPGateway.fields(of: request),
-                        body: Array(buffer: body)))
-            } catch is NIOTooManyBytesError {
-                answer = .tooLong(endpoint)
-            }
+            isRead = true
+            answer = await handler.answer(
+                endpoint,
+                APIRequest(method: access.method, query: query, fields: HTTPGateway.fields(of: request), body: body))
         }
         if !isRead, request.hasLongBody { answer = answer.last }
         return HTTPGateway.response(answer, to: request, headers: decision.headers)
+    }
+
+    /// What is asked for, because refusals differ.
+    private static func target(_ endpoint: Endpoint?) -> AccessRequest.Target {
+        switch endpoint {
+        case .home, .server(.logOut): .page
+        case .file: .file
+        default: .api
+        }
     }
 
     private func isPublic(_ endpoint: Endpoint?) -> Bool {
