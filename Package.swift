@@ -160,8 +160,9 @@ let package = Package(
             name: "JupyterServer",
             dependencies: [
                 "AccessRules", "ConfigStore", "ContentsStore", "JupyterProtocol", "JupyterServerAPI", "KernelHosting",
-                "KernelRuntime", "KernelWebSocket", "PrometheusMetrics", "ServerEvents", "SessionRegister",
-                "TerminalHosting", "UsageLedger", "WebServing", "WebSocketTerminal", hummingbird, hummingbirdCore,
+                "KernelRuntime", "KernelWebSocket", "LinuxKit", "PrometheusMetrics", "ServerEvents", "SessionRegister",
+                "TerminalHosting", "UsageLedger", "WebServing", "WebSocketTerminal", crypto, hummingbird,
+                hummingbirdCore,
                 hummingbirdTLS, httpTypes, lifecycle, logging, metrics, tracing,
             ] + nio, swiftSettings: strict),
         .target(

@@ -152,8 +152,9 @@ extension APIOperation {
 
     private static let contents: [APIOperation] = [
         .init(
-            method: "GET", path: "/files/{path}", summary: "The bytes of a file.", gives: "application/octet-stream",
-            refusals: [404, 413]),
+            method: "GET", path: "/files/{path}", summary: "The bytes of a file, or a range of them.",
+            gives: "application/octet-stream",
+            refusals: [404, 413, 416]),
         .init(
             method: "GET", path: "/api/contents/{path}", summary: "A file, a notebook or a folder.",
             query: [

@@ -47,9 +47,13 @@ struct HTTPGateway: HTTPResponder {
                 break
             }
             isRead = true
+            let fields = HTTPGateway.fields(of: request)
             answer = await handler.answer(
-                endpoint,
-                APIRequest(method: access.method, query: query, fields: HTTPGateway.fields(of: request), body: body))
+                endpoint, APIRequest(method: access.method, query: query, fields: fields, body: body))
+            // Files have their dates.
+            if access.target != .file {
+                answer = EntityTag.tagged(answer, access.method, ifNoneMatch: fields["if-none-match"])
+            }
         }
         if !isRead, request.hasLongBody { answer = answer.last }
         return HTTPGateway.response(answer, to: request, headers: decision.headers)
@@ -118,8 +122,8 @@ struct HTTPGateway: HTTPResponder {
             return Response(
                 status: .init(code: answer.status), headers: fields, body: body(stream, of: request))
         }
-        let isBodiless = request.method == .head || answer.status == 204
-        if request.method == .head { fields[.contentLength] = "\(answer.body.count)" }
+        let isBodiless = request.method == .head || [204, 304].contains(answer.status)
+        if request.method == .head { fields[.contentLength] = "\(answer.length ?? Int64(answer.body.count))" }
         return Response(
             status: .init(code: answer.status), headers: fields,
             body: isBodiless ? .init() : .init(byteBuffer: ByteBuffer(bytes: answer.body)))
@@ -143,7 +147,9 @@ struct HTTPGateway: HTTPResponder {
         }
     }
 
-    private static let meaningful = ["accept", "idempotency-key", "last-event-id"]
+    private static let meaningful = [
+        "accept", "idempotency-key", "if-modified-since", "if-none-match", "if-range", "last-event-id", "range",
+    ]
 
     private static func fields(of request: Request) -> [String: String] {
         var found: [String: String] = [:]
