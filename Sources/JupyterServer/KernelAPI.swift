@@ -39,6 +39,7 @@ struct KernelAPI: Sendable {
 
     func start(_ request: APIRequest) async throws -> Answer {
         let wanted = try StartKernelRequest(parsing: request.body)
+        try EnvironmentLimit.check(wanted.environment)
         let kernel = try await start(
             name: wanted.name, id: wanted.kernelID, path: wanted.path ?? "", environment: wanted.environment)
         return .json(await KernelAPI.model(kernel).json, status: 201, location: place.kernel(kernel.id))
