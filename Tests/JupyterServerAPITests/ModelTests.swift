@@ -96,6 +96,18 @@ struct ModelTests {
     }
 
     @Test(
+        "The names of a server's kernels have its ids in them",
+        arguments: [
+            ("a-b-c-d-e-1", "a-b-c-d-e"),
+            ("11111111-2222-4333-8444-555555555555-20", "11111111-2222-4333-8444-555555555555"),
+            ("a-b-c-d-1", nil), ("a-b-c-d-e-", nil), ("a-b-c-d-e-x", nil), ("a-b-c-d-e-f-1", nil), ("kernel", nil),
+            ("", nil),
+        ] as [(String, String?)])
+    func names(_ name: String, _ id: String?) {
+        #expect(JupyterID.ofKernel(named: name) == id)
+    }
+
+    @Test(
         "Dates in headers",
         arguments: [
             (Int64(0), "Thu, 01 Jan 1970 00:00:00 GMT"), (1_795_464_000_999_999, "Mon, 23 Nov 2026 20:00:00 GMT"),
