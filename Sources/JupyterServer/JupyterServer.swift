@@ -8,6 +8,7 @@ import HummingbirdTLS
 public import JupyterServerAPI
 public import KernelHosting
 public import Logging
+import NIOCore
 import ServerEvents
 import ServiceLifecycle
 public import TerminalHosting
@@ -57,7 +58,7 @@ public struct JupyterServer: Sendable {
         self.logger = logger
     }
 
-    /// Serves until SIGTERM or SIGINT; requests that have begun are finished.
+    /// Serves until SIGTERM or SIGINT; requests that have begun are finished. Throws ``ListeningError`` when it cannot.
     ///
     /// - Parameters:
     ///   - certificate: what it shows to clients over TLS; nil without TLS.
@@ -76,6 +77,10 @@ public struct JupyterServer: Sendable {
             configuration: .init(address: .hostname(host, port: port)),
             onServerRunning: { channel in whenReady(channel.localAddress?.port ?? port) }, logger: logger)
         application.addServices(work)
-        try await application.runService()
+        do {
+            try await application.runService()
+        } catch let error as IOError {
+            throw ListeningError(error.errnoCode, host: host, port: port) ?? error
+        }
     }
 }
