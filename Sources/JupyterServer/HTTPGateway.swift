@@ -19,6 +19,11 @@ struct HTTPGateway: HTTPResponder {
         let (path, query) = HTTPGateway.parts(request.head.path ?? "/")
         let endpoint = Endpoint(path: path)
         var request = request
+        // Nobody has to show anything to hear that there is no such method.
+        guard RequestMetrics.knows(request.head) else {
+            let answer = Answer.refusal(APIError(405))
+            return HTTPGateway.response(request.hasLongBody ? answer.last : answer, to: request, headers: [])
+        }
         if endpoint == .server(.logIn) {
             let (answer, headers) = try await LoginForm(rules: rules).answer(&request, query, context)
             return HTTPGateway.response(answer, to: request, headers: headers)
@@ -42,6 +47,10 @@ struct HTTPGateway: HTTPResponder {
                 answer = .refusal(APIError(404))
                 break
             }
+            if let error = HTTPGateway.unicodeError(path) {
+                answer = .refusal(error)
+                break
+            }
             guard let body = try await request.body(for: endpoint, context) else {
                 answer = .tooLong(endpoint)
                 break
@@ -57,6 +66,13 @@ struct HTTPGateway: HTTPResponder {
         }
         if !isRead, request.hasLongBody { answer = answer.last }
         return HTTPGateway.response(answer, to: request, headers: decision.headers)
+    }
+
+    /// Why a path names nothing; nil when it is text. Something with a name of its own would be made of it otherwise.
+    private static func unicodeError(_ path: String) -> APIError? {
+        let bytes = PercentEncoding.bytes(path)
+        guard String(validating: bytes, as: UTF8.self) == nil else { return nil }
+        return APIError(400, "Invalid unicode in path: \(PythonText.quoted(bytes))")
     }
 
     /// What is asked for, because refusals differ.

@@ -107,6 +107,12 @@ struct ModelTests {
         #expect(JupyterID.ofKernel(named: name) == id)
     }
 
+    @Test("Bytes are shown as Python shows them")
+    func bytes() {
+        #expect(PythonText.quoted(Array("/a'\n\u{e9}".utf8) + [0xff, 0]) == #"b"/a'\n\xc3\xa9\xff\x00""#)
+        #expect(PythonText.quoted([UInt8](repeating: 0x61, count: 100)).count == 43)
+    }
+
     @Test(
         "Dates in headers",
         arguments: [

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import socket
+import uuid
+
 import pytest
 
+from peers.reference import Reference
 from peers.server import Server, text
 
 pytestmark = [pytest.mark.husk, pytest.mark.timeout(120)]
@@ -85,3 +90,127 @@ def test_largest_environment(server: Server) -> None:
         assert server.post(f"/api/kernels/{kernel}/restart").status_code == 200
         channels.close()
         server.delete(f"/api/kernels/{kernel}")
+
+
+# ---- Paths that are no text
+
+
+@pytest.mark.parametrize("path", ["contents/%ff.txt", "contents/a/%c3", "kernelspecs/%ed%a0%80"])
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_paths_that_are_no_text(
+    server: Server, reference: Reference, path: str, method: str
+) -> None:
+    """Nothing is made of them."""
+    body = {"type": "file", "format": "text", "content": "x"}
+    if path.startswith("kernelspecs"):
+        method = "GET"
+    answers = [s.request(method, f"/api/{path}", json=body) for s in (server, reference)]
+    assert [answer.status_code for answer in answers] == [400, 400]
+    for answer in answers:
+        assert answer.json()["message"].startswith("Invalid unicode in ")
+        assert "b'" in answer.json()["message"]
+    assert not list(server.root.glob("*\N{REPLACEMENT CHARACTER}*"))
+
+
+def test_files_that_are_no_text(server: Server) -> None:
+    """The same of files, whose bytes are told."""
+    refused = server.get("/files/%ff.txt")
+    assert refused.status_code == 400
+    assert refused.json()["message"] == r"Invalid unicode in path: b'/files/\xff.txt'"
+
+
+# ---- Small things
+
+
+def test_rename_to_nowhere(server: Server) -> None:
+    """The folder that is not there is named."""
+    (server.root / "a.txt").write_text("a")
+    refused = server.request("PATCH", "/api/contents/a.txt", json={"path": "no/such/b.txt"})
+    assert refused.status_code == 404
+    assert "no/such/b.txt" in refused.json()["message"]
+    assert refused.json()["message"].endswith("there is no folder no/such")
+    assert (server.root / "a.txt").read_text() == "a"
+
+
+@pytest.mark.parametrize(
+    ("accept", "streams"),
+    [
+        ("text/event-stream", True),
+        ("text/event-stream;q=0.1", True),
+        ("text/event-stream;q=0", False),
+        ("text/event-stream; Q=0.000, */*", False),
+        ("text/event-stream;q=0, application/x-ndjson", False),
+    ],
+)
+def test_weight_of_nothing(server: Server, accept: str, streams: bool) -> None:
+    """What a client does not want to have it does not get."""
+    kernel = server.start_kernel()
+    body = {"code": "1"}
+    headers = {"Accept": accept}
+    with server.post(f"/api/kernels/{kernel}/execute", body, headers=headers, stream=True) as ran:
+        kind = ran.headers["Content-Type"]
+        assert kind.startswith("text/event-stream") == streams
+        if "ndjson" in accept:
+            assert kind == "application/x-ndjson"
+        elif not streams:
+            assert (ran.status_code, kind) == (202, "application/json")
+    events = server.get(f"/api/kernels/{kernel}/events", headers=headers)
+    assert events.headers["Content-Type"].startswith("text/event-stream") == streams
+    server.delete(f"/api/kernels/{kernel}")
+
+
+def test_empty_key(server: Server) -> None:
+    """It names no request: two of them are two."""
+    kernel = server.start_kernel()
+    path = f"/api/kernels/{kernel}/execute"
+    asked = [
+        server.post(path, {"code": code}, headers={"Idempotency-Key": ""}) for code in ("1", "2")
+    ]
+    assert [answer.status_code for answer in asked] == [202, 202]
+    assert asked[0].json()["request_id"] != asked[1].json()["request_id"]
+    server.delete(f"/api/kernels/{kernel}")
+
+
+@pytest.mark.parametrize("method", ["BREW", "PROPFIND", "GETX", "get"])
+@pytest.mark.parametrize("token", [True, False])
+def test_unknown_methods(server: Server, reference: Reference, method: str, token: bool) -> None:
+    """Whoever asks, there is no such method."""
+
+    def ask(own: Server | Reference) -> tuple[bytes, bytes, object]:
+        header = f"Authorization: token {own.token}\r\n" if token else ""
+        head = f"{method} /api/status HTTP/1.1\r\nHost: 127.0.0.1\r\n{header}Connection: close"
+        with socket.create_connection(("127.0.0.1", own.port), timeout=10) as connection:
+            connection.sendall(f"{head}\r\n\r\n".encode())
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+        head_part, _, body = answer.partition(b"\r\n\r\n")
+        (kind,) = [
+            line for line in head_part.splitlines() if line.lower().startswith(b"content-type:")
+        ]
+        return head_part.splitlines()[0], kind.lower(), json.loads(body)
+
+    assert ask(server) == ask(reference)
+
+
+def test_unknown_method_after_another_request(server: Server) -> None:
+    """It is the last that is answered."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        connection.sendall(b"GET /api HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200 OK\r\n")
+        connection.sendall(b"BREW /api HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 405 Method Not Allowed\r\n")
+    assert answer.count(b"HTTP/1.1") == 1
+
+
+def test_kernel_that_is_there(server: Server, reference: Reference) -> None:
+    """Its id gives it again, whatever else is asked for."""
+    identifier = str(uuid.uuid4())
+    for own in (server, reference):
+        first = own.request("POST", "/api/kernels", json={"kernel_id": identifier})
+        for body in ({}, {"name": "nonsense"}, {"path": "x"}):
+            again = own.request("POST", "/api/kernels", json={"kernel_id": identifier} | body)
+            assert again.status_code == first.status_code == 201
+            assert again.headers["Location"] == first.headers["Location"]
+            assert again.json()["id"] == identifier
+        assert len(own.request("GET", "/api/kernels").json()) == 1
+        assert own.request("DELETE", f"/api/kernels/{identifier}").status_code == 204
