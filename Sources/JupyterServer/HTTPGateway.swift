@@ -22,11 +22,11 @@ struct HTTPGateway: HTTPResponder {
         // Nobody has to show anything to hear that there is no such method.
         guard RequestMetrics.knows(request.head) else {
             let answer = Answer.refusal(APIError(405))
-            return HTTPGateway.response(request.hasLongBody ? answer.last : answer, to: request, headers: [])
+            return (request.hasLongBody ? answer.last : answer).response(to: request)
         }
         if endpoint == .server(.logIn) {
             let (answer, headers) = try await LoginForm(rules: rules).answer(&request, query, context)
-            return HTTPGateway.response(answer, to: request, headers: headers)
+            return answer.response(to: request, headers: headers)
         }
         var access = AccessRequest(request.head, target: HTTPGateway.target(endpoint), query: query, endpoint: endpoint)
         access.isPublic = isPublic(endpoint)
@@ -61,11 +61,11 @@ struct HTTPGateway: HTTPResponder {
                 endpoint, APIRequest(method: access.method, query: query, fields: fields, body: body))
             // Files have their dates.
             if access.target != .file {
-                answer = EntityTag.tagged(answer, access.method, ifNoneMatch: fields["if-none-match"])
+                answer = try await EntityTag.tagged(answer, access.method, ifNoneMatch: fields["if-none-match"])
             }
         }
         if !isRead, request.hasLongBody { answer = answer.last }
-        return HTTPGateway.response(answer, to: request, headers: decision.headers)
+        return answer.response(to: request, headers: decision.headers)
     }
 
     /// Why a path names nothing; nil when it is text. Something with a name of its own would be made of it otherwise.
@@ -123,44 +123,6 @@ struct HTTPGateway: HTTPResponder {
     private static func parts(_ uri: String) -> (path: String, query: [String: String]) {
         guard let mark = uri.utf8.firstIndex(of: UInt8(ascii: "?")) else { return (uri, [:]) }
         return (String(uri[..<mark]), APIRequest.query(uri[mark...].dropFirst()))
-    }
-
-    private static func response(
-        _ answer: Answer, to request: Request, headers: [AccessDecision.Header]
-    ) -> Response {
-        var fields = HTTPFields()
-        for (name, value) in answer.headers + headers.map({ ($0.name, $0.value) }) {
-            if let name = HTTPField.Name(name) { fields.append(HTTPField(name: name, value: value)) }
-        }
-        if let stream = answer.stream, request.method != .head {
-            // Nothing follows it: whether its client has left shows only where the next request would come from.
-            fields[.connection] = "close"
-            return Response(
-                status: .init(code: answer.status), headers: fields, body: body(stream, of: request))
-        }
-        let isBodiless = request.method == .head || [204, 304].contains(answer.status)
-        if request.method == .head { fields[.contentLength] = "\(answer.length ?? Int64(answer.body.count))" }
-        return Response(
-            status: .init(code: answer.status), headers: fields,
-            body: isBodiless ? .init() : .init(byteBuffer: ByteBuffer(bytes: answer.body)))
-    }
-
-    private static func body(_ stream: AnswerStream, of request: Request) -> ResponseBody {
-        ResponseBody { writer in
-            do {
-                try await request.body.consumeWithCancellationOnInboundClose { _ in
-                    while let part = await stream.next(), !Task.isCancelled {
-                        try await writer.write(ByteBuffer(bytes: part))
-                    }
-                    try Task.checkCancellation()
-                }
-                await stream.end()
-            } catch {
-                await stream.end()
-                throw error
-            }
-            try await writer.finish(nil)
-        }
     }
 
     private static let meaningful = [

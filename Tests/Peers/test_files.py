@@ -33,7 +33,7 @@ def filled(root: Path) -> None:
     for name, text in [
         *(("a.txt", "0123456789"), ("n.ipynb", NOTEBOOK), ("h.html", "<p>é</p>"), ("d.md", "# d")),
         *(("c.csv", "a,b"), ("p.py", "pass"), ("j.json", "{}"), ("none", "x"), ("empty.txt", "")),
-        *(("sub/é.txt", "é"), ("i.png", "\x89PNG")),
+        *(("sub/é.txt", "é"), ("i.png", "\x89PNG"), ("large.txt", "x" * (2 << 20))),
     ]:
         (root / name).write_text(text)
         os.utime(root / name, (TIME + 0.75, TIME + 0.75))
@@ -195,7 +195,11 @@ def test_contents_alike(server: Server, reference: Reference) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/api/contents/a.txt", "/api/kernelspecs", "/api/sessions", "/api", "/api/kernels"]
+    "path",
+    [
+        *("/api/contents/a.txt", "/api/contents/large.txt", "/api/kernelspecs", "/api/sessions"),
+        *("/api", "/api/kernels"),
+    ],
 )
 def test_tags(server: Server, reference: Reference, path: str) -> None:
     """An answer that a client has is not sent again, and one that has changed is."""
