@@ -103,7 +103,8 @@ let package = Package(
             swiftSettings: strict),
         .target(name: "ConfigStore", dependencies: ["JupyterProtocol", "LinuxKit"], swiftSettings: strict),
         .target(name: "ServerEvents", dependencies: ["JupyterProtocol", collections], swiftSettings: strict),
-        .target(name: "SessionRegister", dependencies: ["JupyterServerAPI"], swiftSettings: strict),
+        .target(
+            name: "SessionRegister", dependencies: ["JupyterServerAPI", "SQLiteDatabase"], swiftSettings: strict),
         .target(name: "KernelWebSocket", dependencies: ["JupyterProtocol"], swiftSettings: strict),
         .target(name: "WebSocketTerminal", dependencies: ["JupyterProtocol"], swiftSettings: strict),
         .target(name: "ZeroMQ", dependencies: ["CZeroMQ", "LinuxKit"], swiftSettings: strict),
@@ -159,8 +160,9 @@ let package = Package(
             name: "JupyterServer",
             dependencies: [
                 "AccessRules", "ConfigStore", "ContentsStore", "JupyterProtocol", "JupyterServerAPI", "KernelHosting",
-                "KernelRuntime", "KernelWebSocket", "PrometheusMetrics", "ServerEvents", "SessionRegister",
-                "TerminalHosting", "UsageLedger", "WebServing", "WebSocketTerminal", hummingbird, hummingbirdCore,
+                "KernelRuntime", "KernelWebSocket", "LinuxKit", "PrometheusMetrics", "ServerEvents", "SessionRegister",
+                "TerminalHosting", "UsageLedger", "WebServing", "WebSocketTerminal", crypto, hummingbird,
+                hummingbirdCore,
                 hummingbirdTLS, httpTypes, lifecycle, logging, metrics, tracing,
             ] + nio, swiftSettings: strict),
         .target(
@@ -224,7 +226,8 @@ let package = Package(
         .testTarget(
             name: "ServerEventsTests", dependencies: ["JupyterProtocol", "ServerEvents"], swiftSettings: strict),
         .testTarget(
-            name: "SessionRegisterTests", dependencies: ["JupyterServerAPI", "SessionRegister"], swiftSettings: strict),
+            name: "SessionRegisterTests",
+            dependencies: ["JupyterServerAPI", "SessionRegister", "SQLiteDatabase"], swiftSettings: strict),
         .testTarget(name: "WebSocketTerminalTests", dependencies: ["WebSocketTerminal"], swiftSettings: strict),
         .testTarget(
             name: "KernelWebSocketTests", dependencies: ["JupyterProtocol", "KernelWebSocket"], swiftSettings: strict),

@@ -20,7 +20,7 @@ extension AccessRules {
                 if checksXSRF, isReading, xsrfError(request) != nil, let error = refererError(request) {
                     return .refused(error)
                 }
-            case .page: break
+            case .page, .form: break
             }
         }
         return .allowed(credential ?? .unneeded)
@@ -92,6 +92,7 @@ extension AccessRules {
         switch request.target {
         case .api: policy += "; default-src 'none'"
         case .file: policy += "; sandbox allow-scripts"
+        case .form: policy += "; default-src 'none'; img-src 'self'; form-action 'self'; base-uri 'none'"
         case .page, .webSocket: break
         }
         return [.init("X-Content-Type-Options", "nosniff"), .init("Content-Security-Policy", policy)]

@@ -6,6 +6,8 @@ public struct AccessRequest: Hashable, Sendable {
         case api
         /// Something to look at: without a login it leads to the login page.
         case page
+        /// The login form.
+        case form
         /// A file of a user, which another site must not get by a link or a script.
         case file
         /// A WebSocket.
@@ -49,6 +51,9 @@ public struct AccessRequest: Hashable, Sendable {
         self.target = target
         self.uri = uri
     }
+
+    /// What has to be repeated to show that a page of this server asks; nil without the cookie.
+    public var xsrfCookie: String? { cookies(named: "_xsrf").first }
 
     /// The values of a cookie, in order: a browser may have it for more than one path.
     func cookies(named name: String) -> [String] {

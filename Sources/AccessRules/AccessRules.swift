@@ -19,7 +19,8 @@ public struct AccessRules: Sendable {
     public var checksXSRF = true
 
     let place: APIPlace
-    var needsToken: Bool { !token.isEmpty }
+    /// Whether anything has to be shown at all.
+    public var needsToken: Bool { !token.isEmpty }
     private let token: String
     private let cookie: LoginCookie?
 
@@ -81,9 +82,11 @@ public struct AccessRules: Sendable {
 
     /// The header that gives a page its `_xsrf` cookie; nil when it has one.
     ///
-    /// - Parameter value: letters and digits that nobody can guess.
-    public func xsrfCookie(_ value: String, for request: AccessRequest) -> AccessDecision.Header? {
-        guard request.cookies(named: "_xsrf").isEmpty else { return nil }
+    /// - Parameter value: letters, digits and hyphens that nobody can guess.
+    public func xsrfCookie(
+        _ value: String = JupyterID.random(), for request: AccessRequest
+    ) -> AccessDecision.Header? {
+        guard request.xsrfCookie == nil else { return nil }
         return setCookie("_xsrf", value, request, isHidden: false)
     }
 

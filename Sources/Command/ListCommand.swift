@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import JupyterProtocol
+import JupyterServerAPI
 import KeeperWire
 import KernelRuntime
 
@@ -35,8 +36,9 @@ struct ListCommand: ParsableCommand {
     private static func lines(_ facts: KernelFacts) -> String {
         let use = KernelUse(facts)
         let memory = use.memoryBytes >> 20
+        let id = JupyterID.ofKernel(named: facts.kernel).map { "\n    id \($0), for husk connect, logs and stop" } ?? ""
         return """
-            \(facts.kernel)  \(state(facts)), of \(facts.owner), pid \(facts.pid), \(use.cpuSeconds.rounded(to: 2)) s of CPU, \(memory) MiB
+            \(facts.kernel)  \(state(facts)), of \(facts.owner), pid \(facts.pid), \(use.cpuSeconds.rounded(to: 2)) s of CPU, \(memory) MiB\(id)
                 sandbox \(facts.sandboxName); in force: \(facts.limits.joined(separator: ", "))
             """
     }
@@ -44,7 +46,9 @@ struct ListCommand: ParsableCommand {
     private static func object(_ facts: KernelFacts) -> JSONValue {
         let use = KernelUse(facts)
         return [
-            "kernel": .string(facts.kernel), "state": .string(state(facts)), "owner": .string(facts.owner),
+            "kernel": .string(facts.kernel),
+            "id": JupyterID.ofKernel(named: facts.kernel).map { .string($0) } ?? .null, "state": .string(state(facts)),
+            "owner": .string(facts.owner),
             "pid": .integer(Int64(facts.pid)), "sandbox": .string(facts.sandboxName),
             "began": .integer(Int64(clamping: facts.began)), "cpu_seconds": .number(use.cpuSeconds),
             "memory_bytes": .integer(Int64(clamping: use.memoryBytes)),

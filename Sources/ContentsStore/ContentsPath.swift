@@ -4,8 +4,9 @@ import JupyterServerAPI
 struct ContentsPath: Hashable {
     var names: [String]
 
-    /// Reads a path of the API; slashes at its ends mean nothing. Throws 404 for one that leads upwards.
+    /// Reads a path of the API; slashes at its ends mean nothing. Throws 404 for one that leads upwards, or is too long.
     init(_ text: String) throws(APIError) {
+        try PathLength.check(text)
         // Of bytes: what combines with a slash or a dot makes another character of it, and no other path.
         names = text.utf8.split(separator: UInt8(ascii: "/")).map { String(decoding: $0, as: UTF8.self) }
             .filter { $0 != "." }

@@ -92,6 +92,19 @@ extension ContentsStore {
         return bytes
     }
 
+    /// Some bytes of a file, fewer when it has become shorter. Throws 413 for more than can be read.
+    func bytes(
+        _ part: Range<Int64>, of found: borrowing Found, _ path: ContentsPath
+    ) throws(APIError) -> [UInt8] {
+        if part.isEmpty { return [] }
+        guard part.count <= largestFile else {
+            throw APIError(413, "The part of \(path.text) is larger than \(largestFile) bytes")
+        }
+        do { return try found.bytes(in: part) } catch {
+            throw ContentsStore.error(error, path) { "Unexpected error while reading file: \(path.text) \($0)" }
+        }
+    }
+
     static func notebook(_ bytes: [UInt8], _ path: ContentsPath) throws(APIError) -> NotebookDocument {
         do { return try NotebookDocument(parsing: bytes) } catch {
             throw APIError(400, "Unreadable Notebook: \(path.text) \(error)")

@@ -155,7 +155,10 @@ extension ContentsStore {
             isSame = taken.isSame(as: source)
             guard isSame else { throw APIError(409, "File already exists: \(new.text)") }
         }
-        guard let parent = Found(new.parent, in: root), parent.kind == .folder else { throw gone }
+        guard let parent = Found(new.parent, in: root), parent.kind == .folder else {
+            throw APIError(
+                404, "Cannot rename \(old.text) to \(new.text): there is no folder \(new.parent.text)")
+        }
         let from = try entry(old)
         let to = try entry(new)
         do {

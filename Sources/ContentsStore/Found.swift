@@ -66,6 +66,26 @@ struct Found: ~Copyable {
         }
     }
 
+    /// Some bytes of a file; fewer when it ends before.
+    func bytes(in part: Range<Int64>) throws(SystemError) -> [UInt8] {
+        let file = OwnedDescriptor(
+            adopting: try SystemError.checkErrno("open", open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)))
+        var bytes = [UInt8](repeating: 0, count: part.count)
+        var count = 0
+        while count < bytes.count {
+            let more = bytes.withUnsafeMutableBytes { buffer in
+                pread(
+                    file.number, buffer.baseAddress.map { $0 + count }, buffer.count - count,
+                    off_t(part.lowerBound) + off_t(count))
+            }
+            if more < 0, errno == EINTR { continue }
+            try SystemError.checkErrno("pread", Int32(clamping: more))
+            if more == 0 { break }
+            count += more
+        }
+        return Array(bytes[..<count])
+    }
+
     /// Where it is by names without links; nil when that is outside of the root.
     func canonicalPath(in root: borrowing RootedDirectory) -> ContentsPath? {
         guard let top = try? root.place("."), let topPath = Found.link(top.number), let own = Found.link(place.number)

@@ -11,6 +11,13 @@ extension APIOperation {
         .init(
             method: "GET", path: "/health/ready", summary: "Whether requests are taken.", gives: "Any", isPublic: true),
         .init(
+            method: "GET", path: "/login", summary: "A form for the token, and the _xsrf cookie.",
+            query: ["next": "The path to go on with."], gives: "text/html", refusals: [302], isPublic: true),
+        .init(
+            method: "POST", path: "/login",
+            summary: "Takes the form, password and _xsrf, and gives the login cookie for it.",
+            query: ["next": "The path to go on with."], status: 302, refusals: [401, 403], isPublic: true),
+        .init(
             method: "GET", path: "/logout", summary: "Takes the login cookie away.", gives: "text/html", isPublic: true),
         .init(
             method: "GET", path: "/api", summary: "The version of Jupyter Server whose API this is.", gives: "Version",
@@ -145,8 +152,9 @@ extension APIOperation {
 
     private static let contents: [APIOperation] = [
         .init(
-            method: "GET", path: "/files/{path}", summary: "The bytes of a file.", gives: "application/octet-stream",
-            refusals: [404, 413]),
+            method: "GET", path: "/files/{path}", summary: "The bytes of a file, or a range of them.",
+            gives: "application/octet-stream",
+            refusals: [404, 413, 416]),
         .init(
             method: "GET", path: "/api/contents/{path}", summary: "A file, a notebook or a folder.",
             query: [

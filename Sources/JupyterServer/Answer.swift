@@ -6,6 +6,8 @@ struct Answer: Sendable {
     var status: Int
     var headers: [(name: String, value: String)] = []
     var body: [UInt8] = []
+    /// How long the body would be that a `HEAD` asks for; nil when there is one, which is not sent.
+    var length: Int64?
     /// What follows the body piece by piece; nil when the body is whole.
     var stream: AnswerStream?
 

@@ -1,6 +1,8 @@
 import HTTPTypes
 import Hummingbird
 import JupyterServerAPI
+import NIOCore
+import WebServing
 
 /// How long bodies may be.
 extension Endpoint {
@@ -10,7 +12,7 @@ extension Endpoint {
         case .contents: 384 << 20
         // A cell of the size of a message over a WebSocket.
         case .execute: (64 << 20) + (1 << 20)
-        case .server(.events), .server(.securityReport): 1 << 16
+        case .server(.events), .server(.securityReport), .server(.logIn): 1 << 16
         default: 1 << 20
         }
     }
@@ -19,6 +21,15 @@ extension Endpoint {
 extension Request {
     /// Bytes that the client says the body has; nil when it does not say it beforehand.
     var announcedLength: Int? { headers[.contentLength].flatMap { Int($0) } }
+
+    /// The bytes of the body, for which a client that waits is asked; nil when they are more than are taken.
+    mutating func body(for endpoint: Endpoint, _ context: GatewayContext) async throws -> [UInt8]? {
+        guard (announcedLength ?? 0) <= endpoint.largestBody else { return nil }
+        BodyWanted.tell(context.channel)
+        do {
+            return Array(buffer: try await collectBody(upTo: endpoint.largestBody))
+        } catch is NIOTooManyBytesError { return nil }
+    }
 
     /// Whether the body, if nobody reads it, is not worth waiting for.
     var hasLongBody: Bool { headers[.transferEncoding] != nil || (announcedLength ?? 0) > 1 << 16 }

@@ -18,19 +18,20 @@ struct ContentsAPI: Sendable {
                 let model = try store.post(path, body: request.body)
                 let source = try RequestBody.text("copy_from", of: try RequestBody.members(request.body) ?? [:])
                 return (
-                    .json(model.json, status: 201, location: place.contents(model.path)),
+                    ContentsAPI.answer(model, status: 201, location: place.contents(model.path)),
                     ServerEvent.made(model.path, from: source)
                 )
             case "PUT":
                 let (model, isNew) = try store.put(path, body: request.body)
                 return (
-                    .json(model.json, status: isNew ? 201 : 200, location: isNew ? place.contents(path) : nil),
+                    ContentsAPI.answer(model, status: isNew ? 201 : 200, location: place.contents(model.path)),
                     [.contents("save", model.path)]
                 )
             case "PATCH":
                 let model = try store.patch(path, body: request.body)
                 return (
-                    .json(model.json, location: place.contents(model.path)), ServerEvent.moved(path, to: model.path)
+                    ContentsAPI.answer(model, location: place.contents(model.path)),
+                    ServerEvent.moved(path, to: model.path)
                 )
             case "DELETE":
                 try store.delete(path)
@@ -39,7 +40,7 @@ struct ContentsAPI: Sendable {
                 let query = try ContentsQuery(
                     type: request.query["type"], format: request.query["format"], content: request.query["content"],
                     hash: request.query["hash"])
-                return (.json(try store.get(path, query).json), [.contents("get", path)])
+                return (ContentsAPI.answer(try store.get(path, query)), [.contents("get", path)])
             }
         }
     }
@@ -77,20 +78,19 @@ struct ContentsAPI: Sendable {
         }
     }
 
-    /// A file as it is; with a wish to download as one to keep, and not to show.
+    /// A file as it is.
     func file(_ path: String, _ request: APIRequest) async throws -> Answer {
         let store = store
         return try await telling {
-            let (bytes, mediaType) = try store.file(path)
-            var answer = Answer(
-                status: 200, headers: [("Content-Type", mediaType ?? "application/octet-stream")], body: bytes)
-            if !(request.query["download"] ?? "").isEmpty {
-                // RFC 6266, section 4.3: any name, in UTF-8.
-                let name = PercentEncoding.encoded(path: path.split(separator: "/").last.map(String.init) ?? "")
-                answer.headers.append(("Content-Disposition", "attachment; filename*=utf-8''\(name)"))
-            }
+            let answer = try FileAnswer.answer(path, request, from: store)
             return (answer, [.contents("get", path)])
         }
+    }
+
+    private static func answer(_ model: ContentsModel, status: Int = 200, location: String? = nil) -> Answer {
+        var answer = Answer.json(model.json, status: status, location: location)
+        answer.headers.append(("Last-Modified", HTTPDate.text(microseconds: model.lastModified)))
+        return answer
     }
 
     private func telling(_ body: @escaping @Sendable () throws -> (Answer, [ServerEvent])) async throws -> Answer {

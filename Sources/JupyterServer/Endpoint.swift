@@ -52,6 +52,7 @@ enum Endpoint: Hashable {
         case ("terminals", 3) where words[1] == "websocket": self = .terminalSocket(words[2])
         case ("metrics", 1): self = .metrics
         case ("tree", _), ("lab", _): self = .home
+        case ("login", 1): self = .server(.logIn)
         case ("logout", 1): self = .server(.logOut)
         default: return nil
         }

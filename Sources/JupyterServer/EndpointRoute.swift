@@ -46,6 +46,7 @@ extension ServerEndpoint {
         case .resolvePath: "/api/resolvePath"
         case .shutdown: "/api/shutdown"
         case .securityReport: "/api/security/csp-report"
+        case .logIn: "/login"
         case .logOut: "/logout"
         case .events: "/api/events"
         case .eventSubscription: "/api/events/subscribe"

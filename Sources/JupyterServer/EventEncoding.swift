@@ -16,7 +16,10 @@ enum EventEncoding: Hashable, Sendable {
     /// The encoding that an `Accept` names; nil when it names none.
     static func named(in accept: String?) -> EventEncoding? {
         for range in (accept ?? "").split(separator: ",") {
-            switch range.split(separator: ";").first?.filter({ $0 != " " }).lowercased() {
+            let parts = range.split(separator: ";").map { $0.filter { $0 != " " && $0 != "\t" }.lowercased() }
+            // Of weight 0: everything but this one (RFC 9110, section 12.4.2).
+            if parts.dropFirst().contains(where: { $0.hasPrefix("q=") && Double($0.dropFirst(2)) == 0 }) { continue }
+            switch parts.first {
             case "text/event-stream": return .serverSent
             case "application/x-ndjson": return .lines
             default: continue

@@ -13,7 +13,7 @@ struct ExecutionAPI: Sendable {
         let kernel = try await kernels.kernel(id)
         let call = try ExecuteCall(parsing: request.body)
         let order = ExecutionOrder(content: call.content, metadata: call.metadata, deadline: call.deadline)
-        let key = request.fields["idempotency-key"]
+        let key = request.fields["idempotency-key"].flatMap { $0.isEmpty ? nil : $0 }
         let report = try await ExecutionAPI.refusing {
             try await kernel.execute(JupyterID.random(), order, key: key)
         }

@@ -5,7 +5,6 @@ import Hummingbird
 import JupyterServerAPI
 import KernelWebSocket
 import NIOCore
-import ServiceLifecycle
 import TerminalHosting
 import WebServing
 
@@ -19,20 +18,24 @@ struct HTTPGateway: HTTPResponder {
     func respond(to request: Request, context: Context) async throws -> Response {
         let (path, query) = HTTPGateway.parts(request.head.path ?? "/")
         let endpoint = Endpoint(path: path)
-        let target: AccessRequest.Target =
-            switch endpoint {
-            case .home, .server(.logOut): .page
-            case .file: .file
-            default: .api
-            }
-        var access = AccessRequest(request.head, target: target, query: query, endpoint: endpoint)
+        var request = request
+        // Nobody has to show anything to hear that there is no such method.
+        guard RequestMetrics.knows(request.head) else {
+            let answer = Answer.refusal(APIError(405))
+            return (request.hasLongBody ? answer.last : answer).response(to: request)
+        }
+        if endpoint == .server(.logIn) {
+            let (answer, headers) = try await LoginForm(rules: rules).answer(&request, query, context)
+            return answer.response(to: request, headers: headers)
+        }
+        var access = AccessRequest(request.head, target: HTTPGateway.target(endpoint), query: query, endpoint: endpoint)
         access.isPublic = isPublic(endpoint)
         var decision = rules.decide(access, now: Int64(time(nil)))
         if endpoint == .server(.logOut) {
             decision.headers.removeAll { $0.name == "Set-Cookie" }
             decision.headers.append(rules.logOut(access))
         }
-        var request = request
+        if access.target == .page, let cookie = rules.xsrfCookie(for: access) { decision.headers.append(cookie) }
         var answer: Answer
         var isRead = false
         switch decision.outcome {
@@ -44,25 +47,41 @@ struct HTTPGateway: HTTPResponder {
                 answer = .refusal(APIError(404))
                 break
             }
-            guard (request.announcedLength ?? 0) <= endpoint.largestBody else {
+            if let error = HTTPGateway.unicodeError(path) {
+                answer = .refusal(error)
+                break
+            }
+            guard let body = try await request.body(for: endpoint, context) else {
                 answer = .tooLong(endpoint)
                 break
             }
-            do {
-                BodyWanted.tell(context.channel)
-                let body = try await request.collectBody(upTo: endpoint.largestBody)
-                isRead = true
-                answer = await handler.answer(
-                    endpoint,
-                    APIRequest(
-                        method: request.method.rawValue, query: query, fields: HTTPGateway.fields(of: request),
-                        body: Array(buffer: body)))
-            } catch is NIOTooManyBytesError {
-                answer = .tooLong(endpoint)
+            isRead = true
+            let fields = HTTPGateway.fields(of: request)
+            answer = await handler.answer(
+                endpoint, APIRequest(method: access.method, query: query, fields: fields, body: body))
+            // Files have their dates.
+            if access.target != .file {
+                answer = try await EntityTag.tagged(answer, access.method, ifNoneMatch: fields["if-none-match"])
             }
         }
         if !isRead, request.hasLongBody { answer = answer.last }
-        return HTTPGateway.response(answer, to: request, headers: decision.headers)
+        return answer.response(to: request, headers: decision.headers)
+    }
+
+    /// Why a path names nothing; nil when it is text. Something with a name of its own would be made of it otherwise.
+    private static func unicodeError(_ path: String) -> APIError? {
+        let bytes = PercentEncoding.bytes(path)
+        guard String(validating: bytes, as: UTF8.self) == nil else { return nil }
+        return APIError(400, "Invalid unicode in path: \(PythonText.quoted(bytes))")
+    }
+
+    /// What is asked for, because refusals differ.
+    private static func target(_ endpoint: Endpoint?) -> AccessRequest.Target {
+        switch endpoint {
+        case .home, .server(.logOut): .page
+        case .file: .file
+        default: .api
+        }
     }
 
     private func isPublic(_ endpoint: Endpoint?) -> Bool {
@@ -106,50 +125,9 @@ struct HTTPGateway: HTTPResponder {
         return (String(uri[..<mark]), APIRequest.query(uri[mark...].dropFirst()))
     }
 
-    private static func response(
-        _ answer: Answer, to request: Request, headers: [AccessDecision.Header]
-    ) -> Response {
-        var fields = HTTPFields()
-        for (name, value) in answer.headers + headers.map({ ($0.name, $0.value) }) {
-            if let name = HTTPField.Name(name) { fields.append(HTTPField(name: name, value: value)) }
-        }
-        if let stream = answer.stream, request.method != .head {
-            // Nothing follows it: whether its client has left shows only where the next request would come from.
-            fields[.connection] = "close"
-            return Response(
-                status: .init(code: answer.status), headers: fields, body: body(stream, of: request))
-        }
-        let isBodiless = request.method == .head || answer.status == 204
-        if request.method == .head { fields[.contentLength] = "\(answer.body.count)" }
-        return Response(
-            status: .init(code: answer.status), headers: fields,
-            body: isBodiless ? .init() : .init(byteBuffer: ByteBuffer(bytes: answer.body)))
-    }
-
-    private static func body(_ stream: AnswerStream, of request: Request) -> ResponseBody {
-        ResponseBody { writer in
-            do {
-                try await withGracefulShutdownHandler {
-                    try await request.body.consumeWithCancellationOnInboundClose { _ in
-                        while let part = await stream.next(), !Task.isCancelled {
-                            try await writer.write(ByteBuffer(bytes: part))
-                        }
-                        try Task.checkCancellation()
-                    }
-                } onGracefulShutdown: {
-                    // It may have no end of its own, and the next server tells the rest.
-                    Task { await stream.end() }
-                }
-                await stream.end()
-            } catch {
-                await stream.end()
-                throw error
-            }
-            try await writer.finish(nil)
-        }
-    }
-
-    private static let meaningful = ["accept", "idempotency-key", "last-event-id"]
+    private static let meaningful = [
+        "accept", "idempotency-key", "if-modified-since", "if-none-match", "if-range", "last-event-id", "range",
+    ]
 
     private static func fields(of request: Request) -> [String: String] {
         var found: [String: String] = [:]

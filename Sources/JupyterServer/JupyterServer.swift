@@ -8,6 +8,7 @@ import HummingbirdTLS
 public import JupyterServerAPI
 public import KernelHosting
 public import Logging
+import NIOCore
 import ServerEvents
 import ServiceLifecycle
 public import TerminalHosting
@@ -17,9 +18,10 @@ public import WebServing
 public struct JupyterServer: Sendable {
     private let gateway: HTTPGateway
     private let work: ServerWork
+    private let sessions: SessionAPI
     private let logger: Logger
 
-    /// Puts a server together.
+    /// Puts a server together. Throws when the sessions of an earlier one cannot be read.
     ///
     /// - Parameters:
     ///   - rules: who may use it.
@@ -31,14 +33,16 @@ public struct JupyterServer: Sendable {
         kernels: HostedKernels, terminals: HostedTerminals, specs: KernelSpecs, contents: ContentsStore,
         rules: AccessRules, settings: ServerSettings, place: APIPlace = APIPlace(), metrics: MetricsAPI? = nil,
         logger: Logger
-    ) {
+    ) throws {
         let bus = EventBus()
         let kernelAPI = KernelAPI(kernels: kernels, specs: specs, place: place, events: bus)
         work = ServerWork(kernels: kernelAPI, culling: settings.culling, logger: logger)
+        sessions = try SessionAPI(
+            kernelAPI, place: place, database: "\(settings.state)/sessions.sqlite", logger: logger)
         gateway = HTTPGateway(
             rules: rules,
             handler: APIHandler(
-                kernels: kernelAPI, sessions: SessionAPI(kernelAPI, place: place),
+                kernels: kernelAPI, sessions: sessions,
                 contents: ContentsAPI(store: contents, place: place, events: bus),
                 events: EventsAPI(kernels: kernelAPI),
                 executions: ExecutionAPI(kernels: kernelAPI, place: place),
@@ -54,7 +58,7 @@ public struct JupyterServer: Sendable {
         self.logger = logger
     }
 
-    /// Serves until SIGTERM or SIGINT; requests that have begun are finished.
+    /// Serves until SIGTERM or SIGINT; requests that have begun are finished. Throws ``ListeningError`` when it cannot.
     ///
     /// - Parameters:
     ///   - certificate: what it shows to clients over TLS; nil without TLS.
@@ -62,6 +66,7 @@ public struct JupyterServer: Sendable {
     public func run(
         host: String, port: Int, certificate: ServerCertificate? = nil, whenReady: @escaping @Sendable (Int) -> Void
     ) async throws {
+        await sessions.dropEnded()
         let gateway = ObservedGateway(gateway: gateway, logger: logger)
         let builder = HTTPServerBuilder { responder in
             WebSocketUpgradeChannel(isSecure: certificate != nil, responder: responder) { await gateway.open($0) }
@@ -72,6 +77,10 @@ public struct JupyterServer: Sendable {
             configuration: .init(address: .hostname(host, port: port)),
             onServerRunning: { channel in whenReady(channel.localAddress?.port ?? port) }, logger: logger)
         application.addServices(work)
-        try await application.runService()
+        do {
+            try await application.runService()
+        } catch let error as IOError {
+            throw ListeningError(error.errnoCode, host: host, port: port) ?? error
+        }
     }
 }

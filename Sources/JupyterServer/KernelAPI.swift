@@ -39,9 +39,15 @@ struct KernelAPI: Sendable {
 
     func start(_ request: APIRequest) async throws -> Answer {
         let wanted = try StartKernelRequest(parsing: request.body)
+        if let id = wanted.kernelID, let kernel = await kernels.kernel(id) { return await started(kernel) }
+        try EnvironmentLimit.check(wanted.environment)
         let kernel = try await start(
             name: wanted.name, id: wanted.kernelID, path: wanted.path ?? "", environment: wanted.environment)
-        return .json(await KernelAPI.model(kernel).json, status: 201, location: place.kernel(kernel.id))
+        return await started(kernel)
+    }
+
+    private func started(_ kernel: HostedKernel) async -> Answer {
+        .json(await KernelAPI.model(kernel).json, status: 201, location: place.kernel(kernel.id))
     }
 
     /// Starts a kernel for whoever wants one. Throws 501 for a kernelspec that there is not.

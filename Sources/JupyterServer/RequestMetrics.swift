@@ -7,8 +7,11 @@ enum RequestMetrics {
 
     /// A request's method, if it is one of those that the API knows.
     static func method(_ head: HTTPRequest) -> String {
-        methods.contains(head.method.rawValue) ? head.method.rawValue : "other"
+        knows(head) ? head.method.rawValue : "other"
     }
+
+    /// Whether its method is one of those that the API knows for anything.
+    static func knows(_ head: HTTPRequest) -> Bool { methods.contains(head.method.rawValue) }
 
     /// A request has been answered.
     ///

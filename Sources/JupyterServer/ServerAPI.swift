@@ -21,6 +21,8 @@ struct ServerAPI: Sendable {
         case .resolvePath: try await paths.resolve(request)
         case .shutdown: await shutDown()
         case .securityReport: note(request)
+        // The gateway answers it: who may is its business.
+        case .logIn: throw APIError(404)
         case .logOut: ServerAPI.loggedOut
         case .usage: try await usage.read(request)
         case .events: try events.tell(request)

@@ -5,6 +5,7 @@ enum ServerEndpoint: Hashable {
     case resolvePath
     case shutdown
     case securityReport
+    case logIn
     case logOut
     case events
     case eventSubscription
@@ -29,11 +30,12 @@ enum ServerEndpoint: Hashable {
     var methods: Set<String> {
         switch self {
         case .specification, .resolvePath, .logOut, .eventSubscription, .usage: ["GET", "HEAD"]
+        case .logIn: ["GET", "HEAD", "POST"]
         case .config: ["GET", "HEAD", "PUT", "PATCH"]
         case .shutdown, .securityReport, .events: ["POST"]
         }
     }
 
     /// Whether everybody may ask.
-    var isPublic: Bool { self == .logOut }
+    var isPublic: Bool { self == .logIn || self == .logOut }
 }

@@ -1,19 +1,32 @@
 import JupyterProtocol
 import JupyterServerAPI
 import KernelHosting
+import Logging
 import SessionRegister
 
-/// `/api/sessions`.
+/// `/api/sessions`. They outlive the server, as their kernels do.
 actor SessionAPI {
     private let kernels: KernelAPI
     private let place: APIPlace
-    private var register = SessionRegister()
+    private let store: SessionStore
+    private let logger: Logger
+    private var register: SessionRegister { didSet { save() } }
     /// Requests that wait for a session which another one is making.
     private var waiting: [String: [CheckedContinuation<Void, Never>]] = [:]
 
-    init(_ kernels: KernelAPI, place: APIPlace) {
+    /// Takes over what an earlier server has left in a database.
+    init(_ kernels: KernelAPI, place: APIPlace, database: String, logger: Logger) throws {
         self.kernels = kernels
         self.place = place
+        self.logger = logger
+        store = try SessionStore(path: database)
+        register = SessionRegister(store.sessions)
+    }
+
+    /// Forgets sessions whose kernels have ended while there was no server: a new kernel may get the id of an old one.
+    func dropEnded() async {
+        let living = await living()
+        _ = register.list(isRunning: living.contains)
     }
 
     func list() async throws -> Answer {
@@ -88,6 +101,13 @@ actor SessionAPI {
 
     private func model(_ session: Session) async throws -> JSONValue {
         session.model(kernel: await KernelAPI.model(try await kernels.kernel(session.kernelID))).json
+    }
+
+    private func save() {
+        do { try store.keep(register.sessions) } catch {
+            // Clients go on with what is in memory; the next change writes this one down, too.
+            logger.warning("The next server will not know of these sessions as they are: \(error)")
+        }
     }
 
     private func living() async -> Set<String> { Set(await kernels.kernels.all.map(\.id)) }

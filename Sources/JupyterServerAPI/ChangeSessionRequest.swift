@@ -13,14 +13,14 @@ public struct ChangeSessionRequest: Hashable, Sendable {
     /// The kernelspec of which a kernel is to be started for the session.
     public var kernelName: String?
 
-    /// Reads a body. Throws 400.
+    /// Reads a body. Throws 400, and 404 for a path that is too long.
     public init(parsing body: [UInt8]) throws(APIError) {
         guard var members = try RequestBody.members(body) else { throw APIError(400, "No JSON data provided") }
         if let path = try RequestBody.inner("notebook", of: members)?["path"] {
             members["path"] = path
             members["type"] = "notebook"
         }
-        path = try RequestBody.text("path", of: members)
+        path = try RequestBody.path("path", of: members)
         name = try RequestBody.text("name", of: members)
         type = try RequestBody.text("type", of: members)
         let kernel = try RequestBody.inner("kernel", of: members) ?? [:]

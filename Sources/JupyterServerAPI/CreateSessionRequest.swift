@@ -13,14 +13,14 @@ public struct CreateSessionRequest: Hashable, Sendable {
     /// The kernel to use; when there is none with this id, one is started that gets it.
     public var kernelID: String?
 
-    /// Reads a body. Throws 400.
+    /// Reads a body. Throws 400, and 404 for a path that is too long.
     public init(parsing body: [UInt8]) throws(APIError) {
         guard var members = try RequestBody.members(body) else { throw APIError(400, "No JSON data provided") }
         if let notebook = try RequestBody.inner("notebook", of: members) {
             members["type"] = "notebook"
             if let path = notebook["name"] ?? notebook["path"] { members["path"] = path }
         }
-        guard let path = try RequestBody.text("path", of: members) else {
+        guard let path = try RequestBody.path("path", of: members) else {
             throw APIError(400, "Missing field in JSON data: path")
         }
         guard let type = try RequestBody.text("type", of: members) else {

@@ -30,6 +30,17 @@ public enum JupyterID {
         return String(decoding: text, as: UTF8.self)
     }
 
+    /// The id of the kernel of a server that has a name in the state directory: `<id>-<number>`, with another number after
+    /// each restart. Nil for a kernel that is no server's.
+    public static func ofKernel(named name: String) -> String? {
+        guard let hyphen = name.utf8.lastIndex(of: UInt8(ascii: "-")) else { return nil }
+        let number = name.utf8[hyphen...].dropFirst()
+        guard !number.isEmpty, number.allSatisfy({ (0x30...0x39).contains($0) }), isValid(name[..<hyphen]) else {
+            return nil
+        }
+        return String(name[..<hyphen])
+    }
+
     private static func isWord(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),

@@ -9,11 +9,11 @@ public struct OpenTerminalRequest: Hashable, Sendable {
     /// The kernel whose sandbox it is opened in, which Jupyter Server does not know; nil for a sandbox of its own.
     public var kernel: String?
 
-    /// Reads a body. Throws 400.
+    /// Reads a body. Throws 400, and 404 for a path that is too long.
     public init(parsing body: [UInt8]) throws(APIError) {
         let members = try RequestBody.members(body) ?? [:]
         name = try RequestBody.text("name", of: members)
-        folder = try RequestBody.text("cwd", of: members) ?? ""
+        folder = try RequestBody.path("cwd", of: members) ?? ""
         kernel = try RequestBody.kernelID("kernel", of: members)
         // As a path of the API and as a file it is a harmless word.
         if let name, !OpenTerminalRequest.isValid(name) {

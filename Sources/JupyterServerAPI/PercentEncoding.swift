@@ -16,6 +16,11 @@ public enum PercentEncoding {
 
     /// The text behind the percents. What is no two digits stays; bytes that are not UTF-8 become U+FFFD.
     public static func decoded(_ text: some StringProtocol) -> String {
+        String(decoding: bytes(text), as: UTF8.self)
+    }
+
+    /// The bytes behind the percents, of whatever text.
+    public static func bytes(_ text: some StringProtocol) -> [UInt8] {
         let bytes = Array(text.utf8)
         var result: [UInt8] = []
         var index = 0
@@ -30,7 +35,7 @@ public enum PercentEncoding {
                 index += 1
             }
         }
-        return String(decoding: result, as: UTF8.self)
+        return result
     }
 
     private static func isPlain(_ byte: UInt8) -> Bool {

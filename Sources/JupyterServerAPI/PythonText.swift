@@ -21,4 +21,12 @@ public enum PythonText {
         result.append(quote)
         return String(result)
     }
+
+    /// Bytes as Python shows them, the first forty of more.
+    public static func quoted(_ bytes: [UInt8]) -> String {
+        let text = quoted(String(String.UnicodeScalarView(bytes.prefix(40).map { Unicode.Scalar($0) })))
+        // Of a text the characters from 0xa1 on are shown; of bytes they never are.
+        let hidden = text.unicodeScalars.map { $0.value < 0x80 ? String($0) : "\\x\(String($0.value, radix: 16))" }
+        return "b" + hidden.joined()
+    }
 }

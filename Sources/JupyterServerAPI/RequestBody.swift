@@ -20,6 +20,13 @@ public enum RequestBody {
         return text
     }
 
+    /// A path; nil when there is none. Throws 404 for one that is too long, and 400 for another value.
+    static func path(_ name: String, of members: [String: JSONValue]) throws(APIError) -> String? {
+        let path = try text(name, of: members)
+        if let path { try PathLength.check(path) }
+        return path
+    }
+
     /// A yes or no; nil when there is none. Throws 400 for another value.
     static func flag(_ name: String, of members: [String: JSONValue]) throws(APIError) -> Bool? {
         guard let member = members[name], member != .null else { return nil }

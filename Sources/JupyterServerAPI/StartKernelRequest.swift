@@ -11,11 +11,11 @@ public struct StartKernelRequest: Hashable, Sendable {
     /// Variables of the environment, as a Jupyter Server sends them that has this one as its gateway.
     public var environment: [String: String] = [:]
 
-    /// Reads a body. Throws 400.
+    /// Reads a body. Throws 400, and 404 for a path that is too long.
     public init(parsing body: [UInt8]) throws(APIError) {
         guard let members = try RequestBody.members(body) else { return }
         name = try RequestBody.text("name", of: members)
-        path = try RequestBody.text("path", of: members)
+        path = try RequestBody.path("path", of: members)
         kernelID = try RequestBody.kernelID("kernel_id", of: members)
         environment = try RequestBody.environment("env", of: members)
     }

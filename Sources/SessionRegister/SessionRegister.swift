@@ -16,13 +16,16 @@ public struct SessionRegister: Sendable {
         let change: ChangeSessionRequest?
     }
 
-    private var sessions: [Session] = []
+    /// The sessions, the oldest first, also those whose kernel has ended since anybody last looked.
+    public private(set) var sessions: [Session]
     private var pending: [String: Pending] = [:]
 
-    /// A register without sessions.
-    public init() {}
+    /// A register of sessions that there are already.
+    public init(_ sessions: [Session] = []) {
+        self.sessions = sessions
+    }
 
-    /// The sessions, the oldest first.
+    /// The sessions whose kernels run, the oldest first.
     public mutating func list(isRunning: IsRunning) -> [Session] {
         sessions.removeAll { !isRunning($0.kernelID) }
         return sessions

@@ -10,7 +10,7 @@ struct ConnectCommand: AsyncParsableCommand {
         abstract: "Write a connection file for a kernel of the running server.",
         discussion: "`jupyter console --existing FILE` and every other Jupyter client take it; both see one kernel.")
 
-    @Argument(help: "The kernel's id.")
+    @Argument(help: "The kernel's id, as husk ps shows it.")
     var kernel: String
 
     @Option(
@@ -24,7 +24,7 @@ struct ConnectCommand: AsyncParsableCommand {
     func run() async throws {
         let kernel = kernel
         let connection = try await ServerClient.using(state) { server in
-            try await ServerClient.bytes(try await server.ask(.POST, "/api/kernels/\(kernel)/connect"))
+            try await ServerClient.bytes(try await server.ask(.POST, kernel: kernel, "/connect"))
         }
         let path = file ?? "\(kernel).json"
         try WholeFile.write(connection, to: path, mode: 0o600)

@@ -10,7 +10,7 @@ struct LogsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "husk logs", abstract: "Show what the cells of a kernel of the running server print.")
 
-    @Argument(help: "The kernel's id.")
+    @Argument(help: "The kernel's id, as husk ps shows it.")
     var kernel: String
 
     @Flag(help: "Go on with what is printed from now on.")
@@ -26,11 +26,12 @@ struct LogsCommand: AsyncParsableCommand {
     var state: String?
 
     func run() async throws {
-        let path = "/api/kernels/\(kernel)/events?since=\(since)&follow=\(follow ? 1 : 0)"
+        let kernel = kernel
+        let path = "/events?since=\(since)&follow=\(follow ? 1 : 0)"
         let isJSON = json
         try await ServerClient.using(state) { server in
             var rest: [UInt8] = []
-            for try await part in try await server.ask(.GET, path) {
+            for try await part in try await server.ask(.GET, kernel: kernel, path) {
                 rest.append(contentsOf: part.readableBytesView)
                 guard let end = rest.lastIndex(of: UInt8(ascii: "\n")) else { continue }
                 for line in rest[...end].split(separator: UInt8(ascii: "\n")) { LogsCommand.show(Array(line), isJSON) }

@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import Command
 import JupyterProtocol
+import JupyterServerAPI
 import NIOCore
 import NIOHTTP1
 import NIOSSL
@@ -42,8 +43,23 @@ struct ServerClient: Sendable {
         }
     }
 
+    /// Asks for something of a kernel, by its id or by the name that it has in the state directory. Throws what the
+    /// server has said when it refuses.
+    ///
+    /// - Parameter path: what follows the kernel's own path.
+    func ask(_ method: HTTPMethod, kernel: String, _ path: String) async throws -> HTTPClientResponse.Body {
+        let id = JupyterID.ofKernel(named: kernel) ?? kernel
+        let unknown = ServerClientError(
+            "there is no kernel \(kernel) in the server at \(notice.url); husk ps shows the ids of those that are, as "
+                + "GET /api/kernels does")
+        guard JupyterID.isValid(id) else { throw unknown }
+        do {
+            return try await ask(method, APIPlace().kernel(id) + path)
+        } catch let error as ServerClientError where error.status == 404 { throw unknown }
+    }
+
     /// Asks for something. Throws what the server has said when it refuses.
-    func ask(_ method: HTTPMethod, _ path: String) async throws -> HTTPClientResponse.Body {
+    private func ask(_ method: HTTPMethod, _ path: String) async throws -> HTTPClientResponse.Body {
         var request = HTTPClientRequest(url: notice.url + path)
         request.method = method
         if !notice.token.isEmpty { request.headers.add(name: "Authorization", value: "token \(notice.token)") }
@@ -56,7 +72,8 @@ struct ServerClient: Sendable {
         guard (200..<300).contains(answer.status.code) else {
             let text = try await ServerClient.bytes(answer.body)
             let message = (try? JSONValue(parsing: text))?["message"]?.stringValue
-            throw ServerClientError(message ?? "the server at \(notice.url) says \(answer.status)")
+            throw ServerClientError(
+                message ?? "the server at \(notice.url) says \(answer.status)", status: Int(answer.status.code))
         }
         return answer.body
     }
@@ -71,6 +88,11 @@ struct ServerClient: Sendable {
 struct ServerClientError: Error, CustomStringConvertible {
     /// The sentence for the user.
     let description: String
+    /// The status of the server's answer; nil when there was none.
+    let status: Int?
 
-    init(_ description: String) { self.description = description }
+    init(_ description: String, status: Int? = nil) {
+        self.description = description
+        self.status = status
+    }
 }

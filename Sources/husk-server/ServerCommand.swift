@@ -132,7 +132,7 @@ struct ServerCommand: AsyncParsableCommand {
         settings.culling = culling.rules
         settings.ledger = planner.ledger
         settings.prices = try PriceFile.read(prices)
-        let server = JupyterServer(
+        let server = try JupyterServer(
             kernels: kernels, terminals: terminals,
             specs: KernelSpecs([.init(name: kernelName, spec: spec, files: files)]), contents: contents, rules: rules,
             settings: settings, metrics: MetricsAPI(metrics, isPublic: publicMetrics), logger: logger)

@@ -212,6 +212,9 @@ struct AccessRulesTests {
         let error = #expect(throws: APIError.self) { try rules.logIn(password: "x", request: request(), now: 0) }
         #expect(error == APIError(401, "Invalid credentials"))
         #expect(rules.logOut(request()).value == "username-localhost-8888=; Max-Age=0; Path=/b/")
+        let form = rules.decide(request("GET", .form) { $0.isPublic = true }, now: 0)
+        #expect(form.outcome == .allowed(.unneeded))
+        #expect(form.header("Content-Security-Policy")?.contains("; default-src 'none'; ") ?? false)
         #expect(rules.pageAfterLogin("/b/tree?a=1") == "/b/tree?a=1")
         for page in [nil, "//evil", "/\\evil", "http://evil", "/b/\t/evil", "/c", "/b/\\\u{301}"] as [String?] {
             #expect(rules.pageAfterLogin(page) == "/b/")

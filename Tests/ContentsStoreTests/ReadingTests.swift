@@ -146,4 +146,38 @@ struct ReadingTests {
         #expect(scratch.store.folder(of: "a/x.ipynb") == "a" && scratch.store.folder(of: "l") == "a")
         #expect(scratch.store.folder(of: "b/c/d").isEmpty && scratch.store.folder(of: "../x").isEmpty)
     }
+
+    @Test("Of a document that is not there kernels start in the last folder that is", arguments: 1...9)
+    func lastFolders(_ depth: Int) throws {
+        let scratch = try ScratchFolder()
+        for count in 1...depth { scratch.folder(Array(repeating: "a", count: count).joined(separator: "/")) }
+        let folder = Array(repeating: "a", count: depth).joined(separator: "/")
+        for missing in [1, 2, 3, 1000] {
+            let path = folder + String(repeating: "/b", count: missing)
+            #expect(scratch.store.folder(of: path) == folder)
+        }
+    }
+
+    @Test("No path is longer than the longest of a file")
+    func length() throws {
+        let scratch = try ScratchFolder()
+        let longest = String(repeating: "x/", count: 2047) + "x"
+        let long = scratch.failure { _ = try scratch.store.get(longest) }
+        #expect(long?.status == 404 && long?.message == "file or directory '/\(longest)' does not exist")
+        for path in [longest + "x", String(repeating: "x/", count: 100_000)] {
+            let file = #"{"type":"file","format":"text","content":"x"}"#
+            let failures = [
+                scratch.failure { _ = try scratch.store.get(path) },
+                scratch.failure { _ = try scratch.store.file(path) },
+                scratch.failure { _ = try scratch.put(path, file) },
+                scratch.failure { _ = try scratch.post(path) },
+                scratch.failure { _ = try scratch.post("", "{\"copy_from\":\"\(path)\"}") },
+                scratch.failure { _ = try scratch.patch("a", "{\"path\":\"\(path)\"}") },
+                scratch.failure { _ = try scratch.store.createCheckpoint(of: path) },
+                scratch.failure { _ = try scratch.store.checkpoints(of: path) },
+            ]
+            #expect(failures.allSatisfy { $0?.status == 404 && ($0?.message.utf8.count ?? 0) < 200 }, "\(failures)")
+            #expect(scratch.store.folder(of: path).isEmpty)
+        }
+    }
 }

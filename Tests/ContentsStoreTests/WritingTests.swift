@@ -233,7 +233,7 @@ struct WritingTests {
             ("b", #"{"path":"g"}"#, 409, "File already exists: g"),
             ("b", #"{"path":"g/c.ipynb"}"#, 409, "File already exists: g/c.ipynb"),
             ("x", #"{"path":"y"}"#, 404, "File or directory does not exist: x"),
-            ("b", #"{"path":"y/z"}"#, 404, "File or directory does not exist: b"),
+            ("b", #"{"path":"y/z"}"#, 404, "Cannot rename b to y/z: there is no folder y"),
             ("b", #"{"path":".z"}"#, 400, "Cannot rename file or directory '/b'"),
             ("b", "", 400, "JSON body missing"), ("x", "{}", 404, "No such file or directory: x"),
             ("g", #"{"path":"g/h"}"#, 500, "Unknown error renaming file: g [Errno 22] Invalid argument: 'g'"),

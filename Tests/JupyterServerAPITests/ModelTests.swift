@@ -96,6 +96,24 @@ struct ModelTests {
     }
 
     @Test(
+        "The names of a server's kernels have its ids in them",
+        arguments: [
+            ("a-b-c-d-e-1", "a-b-c-d-e"),
+            ("11111111-2222-4333-8444-555555555555-20", "11111111-2222-4333-8444-555555555555"),
+            ("a-b-c-d-1", nil), ("a-b-c-d-e-", nil), ("a-b-c-d-e-x", nil), ("a-b-c-d-e-f-1", nil), ("kernel", nil),
+            ("", nil),
+        ] as [(String, String?)])
+    func names(_ name: String, _ id: String?) {
+        #expect(JupyterID.ofKernel(named: name) == id)
+    }
+
+    @Test("Bytes are shown as Python shows them")
+    func bytes() {
+        #expect(PythonText.quoted(Array("/a'\n\u{e9}".utf8) + [0xff, 0]) == #"b"/a'\n\xc3\xa9\xff\x00""#)
+        #expect(PythonText.quoted([UInt8](repeating: 0x61, count: 100)).count == 43)
+    }
+
+    @Test(
         "Dates in headers",
         arguments: [
             (Int64(0), "Thu, 01 Jan 1970 00:00:00 GMT"), (1_795_464_000_999_999, "Mon, 23 Nov 2026 20:00:00 GMT"),

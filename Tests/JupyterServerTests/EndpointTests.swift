@@ -9,7 +9,8 @@ import Testing
 
     @Test(arguments: [
         ("/", Endpoint.home), ("/api", .version), ("/api/", .version), ("/api/kernels", .kernels),
-        ("/api/kernels/\(id)", .kernel(id)), ("/api/kernels/\(id)/restart", .kernelAction(id, .restart)),
+        ("/login", .server(.logIn)), ("/api/kernels/\(id)", .kernel(id)),
+        ("/api/kernels/\(id)/restart", .kernelAction(id, .restart)),
         ("/api/kernels/\(id)/channels", .kernelChannels(id)), ("/api/sessions/s", .session("s")),
         ("/api/contents", .contents("")), ("/api/contents/a%20b/c.txt", .contents("a b/c.txt")),
         ("/api/contents/a/checkpoints", .checkpoints("a")),

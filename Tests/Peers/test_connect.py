@@ -11,6 +11,7 @@ import pytest
 
 from peers.console import Console
 from peers.fixtures import served_kernel
+from peers.husk import one_line
 from peers.server import Server, text
 from peers.waiting import wait_until
 from peers.wire import Client
@@ -177,9 +178,6 @@ def test_husk_connect(server: Server, kernel: str, tmp_path: Path) -> None:
     with Client(json.loads(file.read_text())) as client:
         client.wait_ready()
         assert client.run_ok("print(1)").stdout == "1\n"
-    unknown = server.husk.run("connect", "00000000-0000-4000-8000-000000000000")
-    assert unknown.returncode == 1
-    assert "Kernel does not exist" in unknown.stderr
     nobody = server.husk.run("connect", kernel, "--state", tmp_path)
     assert nobody.returncode == 1
     assert "no server runs" in nobody.stderr
@@ -213,3 +211,60 @@ def test_husk_logs(server: Server, kernel: str) -> None:
         following.kill()
         following.wait()
     channels.close()
+
+
+@pytest.mark.parametrize("command", ["connect", "logs"])
+@pytest.mark.parametrize(
+    "kernel", ["nope", "00000000-0000-4000-8000-000000000000", "../kernels", "a?b=c", "", "é"]
+)
+def test_unknown_kernels(server: Server, command: str, kernel: str) -> None:
+    """The line says so, and where those are that are there."""
+    done = server.husk.run(command, kernel)
+    assert (done.returncode, done.stdout) == (1, "")
+    line = one_line(done.stderr)
+    assert line.startswith(f"husk {command}: there is no kernel {kernel}")
+    assert "husk ps" in line
+    assert "/api/kernels" in line
+
+
+def listed(server: Server) -> list[dict[str, str]]:
+    """What `husk ps` knows."""
+    kernels: list[dict[str, str]] = json.loads(server.husk.run("ps", "--json").stdout)
+    return kernels
+
+
+def test_ids(server: Server, kernel: str, tmp_path: Path) -> None:
+    """`husk ps` tells the id by which the API has a kernel; the commands take that and the name."""
+    assert server.post(f"/api/kernels/{kernel}/restart").status_code == 200
+    (facts,) = [facts for facts in listed(server) if facts["id"] == kernel]
+    name = facts["kernel"]
+    assert name == f"{kernel}-2"
+    lines = server.husk.run("ps").stdout
+    assert f"{name}  " in lines
+    assert f"    id {kernel}, for husk connect, logs and stop\n" in lines
+    for given in (kernel, name):
+        file = tmp_path / given
+        assert server.husk.run("connect", given, "-f", file).returncode == 0
+        assert json.loads(file.read_text())["shell_port"] > 0
+        logs = server.husk.run("logs", given)
+        assert (logs.returncode, "no kernel" in logs.stderr) == (0, False)
+
+
+@pytest.mark.parametrize("by_id", [True, False], ids=["id", "name"])
+def test_husk_stop(server: Server, by_id: bool) -> None:
+    """It ends the kernel that is meant and no other one."""
+    kernel, other = server.start_kernel(), server.start_kernel()
+    (name,) = [facts["kernel"] for facts in listed(server) if facts["id"] == kernel]
+    done = server.husk.run("stop", kernel if by_id else name)
+    assert (done.returncode, done.stderr) == (0, "")
+    wait_until(
+        lambda: kernel not in [facts["id"] for facts in listed(server)], 10, "the kernel's end"
+    )
+    assert other in [facts["id"] for facts in listed(server)]
+    again = server.husk.run("stop", kernel)
+    assert again.returncode == 1
+    assert one_line(again.stderr) == (
+        f"husk stop: there is no kernel {kernel}; husk ps shows those that are"
+    )
+    for identifier in (kernel, other):
+        server.delete(f"/api/kernels/{identifier}")

@@ -12,7 +12,7 @@ import requests
 import websocket
 
 from peers.fixtures import served_kernel
-from peers.husk import SEED, Husk
+from peers.husk import SEED, Husk, one_line
 from peers.processes import end_keeper
 from peers.server import V1, Server, is_idle, text
 from peers.waiting import wait_until
@@ -293,6 +293,24 @@ def test_second_server_is_refused(server: Server) -> None:
     done = server.husk.run("serve", "--port", "0", "--root", server.root)
     assert done.returncode == 1
     assert "another server runs in" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("host", "words"),
+    [
+        ("127.0.0.1", ["127.0.0.1:{port}", "another program listens", "--port"]),
+        ("192.0.2.1", ["192.0.2.1:{port}", "does not have the address", "--host"]),
+    ],
+)
+def test_nowhere_to_listen(server: Server, tmp_path: Path, host: str, words: list[str]) -> None:
+    """Address and port are named, and what to do."""
+    own = server.husk.with_state(tmp_path / "state")
+    options = ("--host", host, "--port", str(server.port), "--token", "t", "--root", server.root)
+    done = own.run("serve", *options)
+    assert done.returncode == 1
+    line = one_line(done.stderr)
+    assert line.startswith("husk serve: ")
+    assert all(word.format(port=server.port) in line for word in words), line
 
 
 # ---- Sessions and contents
