@@ -411,6 +411,8 @@ final class Keeper {
         } else if kernel.isDurable, kernel.planned == nil {
             sandboxes.leave(kernel.sandbox, kernel: kernel.name)
         } else {
+            // The keeper may end before a server comes.
+            if kernel.isDurable, death != .requested { state.note(death, of: kernel.name) }
             forget(kernel)
         }
     }

@@ -1,4 +1,5 @@
 import Glibc
+import KeeperWire
 import LinuxKit
 
 /// The folder that a keeper owns: its socket, its lock, and what its kernels and sandboxes leave on disk.
@@ -7,6 +8,7 @@ import LinuxKit
 ///     keeper.sock            where servers connect
 ///     kernels/NAME/          a kernel's journal; the server writes it
 ///     groups/NAME            a sandbox's control groups, one path a line
+///     deaths/NAME            why a kernel has ended that no server had then
 struct StateDirectory {
     let path: String
 
@@ -65,6 +67,25 @@ struct StateDirectory {
     /// Forgets control groups.
     func forget(groups name: String) {
         unlink("\(path)/groups/\(name)")
+    }
+
+    /// Writes down why a kernel has ended, for the server that comes back for it; of the others, the latest are kept.
+    func note(_ death: Death, of kernel: String) {
+        let folder = "\(path)/deaths"
+        mkdir(folder, 0o700)
+        let most = 64
+        let names = Directory.entries(folder).filter(KernelOrder.isValidName)
+        if names.count >= most {
+            let byAge = names.sorted { StateDirectory.age("\(folder)/\($0)") < StateDirectory.age("\(folder)/\($1)") }
+            for name in byAge.prefix(names.count - most + 1) { unlink("\(folder)/\(name)") }
+        }
+        try? WholeFile.write(
+            KeeperReply.ended(kernel: kernel, death: death).encoded, to: "\(folder)/\(kernel)", mode: 0o600)
+    }
+
+    private static func age(_ path: String) -> Int {
+        var status = stat()
+        return lstat(path, &status) == 0 ? status.st_mtim.tv_sec : 0
     }
 
     /// Removes a kernel's journal, and nothing that somebody else has put beside it or that has been set aside.

@@ -80,15 +80,17 @@ public actor HostedKernels {
                 HostingMetrics.began(.adopted)
             } catch let error as KernelError where error.code == "kernel_unknown" {
                 HostingMetrics.began(.lost)
-                notes.append("the kernel \(record.id) is gone: \(error)")
+                // A keeper that was killed has written nothing down.
+                let death =
+                    KernelServer.Place(state: place.state, kernel: record.kernelName).takeRecordedDeath() ?? .keeper
+                notes.append("the kernel \(record.id) is gone: \(death)")
                 unlink(place.connection(of: record.id))
                 guard record.origin.terms == nil else {
-                    lost[record.id] = "\(error)"
+                    lost[record.id] = "\(death)"
                     try register.forget(record.id)
                     continue
                 }
-                // The keeper knows each kernel that has ended as long as it lives itself.
-                try await kernel.mourn(.keeper)
+                try await kernel.mourn(death)
             } catch {
                 HostingMetrics.began(.lost)
                 notes.append("the kernel \(record.id) cannot be taken over: \(error). The next start tries again")

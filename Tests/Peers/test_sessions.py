@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from peers.server import Server
+from peers.waiting import wait_until
 
 pytestmark = [pytest.mark.husk, pytest.mark.timeout(120)]
 
@@ -49,22 +50,29 @@ def test_sessions_outlive_the_server(own_server: Server, end: signal.Signals) ->
     assert file.stat().st_mode & 0o777 == 0o600
 
 
-def test_session_of_a_kernel_that_is_gone(own_server: Server) -> None:
-    """It is forgotten at the start: a new kernel with the old one's id is not its kernel."""
+def test_session_of_a_kernel_that_was_stopped(own_server: Server) -> None:
+    """It is there, and its kernel is dead and says why, until somebody restarts it."""
     session = made(own_server, "a.ipynb")
     kept = made(own_server, "b.ipynb")
     own_server.kill()
     kernel = session["kernel"]["id"]
-    (name,) = (
-        line.split()[0]
-        for line in own_server.husk.run("ps").stdout.splitlines()
-        if line.startswith(kernel)
-    )
-    stopped = own_server.husk.run("stop", name)
+    stopped = own_server.husk.run("stop", kernel)
     assert stopped.returncode == 0, stopped.stderr
     own_server.start_again()
-    own_server.start_kernel(kernel_id=kernel)
-    assert [model["id"] for model in own_server.get("/api/sessions").json()] == [kept["id"]]
+    models = {model["id"]: model["kernel"] for model in own_server.get("/api/sessions").json()}
+    assert models.keys() == {session["id"], kept["id"]}
+    model = models[session["id"]]
+    assert (model["id"], model["execution_state"]) == (kernel, "dead")
+    assert own_server.get(f"/api/kernels/{kernel}").json()["reason"] == "operator"
+    assert own_server.post(f"/api/kernels/{kernel}/restart").status_code == 200
+    wait_until(
+        lambda: (
+            own_server.get(f"/api/kernels/{kernel}").json()["execution_state"]
+            in ("starting", "idle")
+        ),
+        20,
+        "the kernel",
+    )
 
 
 def test_sessions_of_a_later_version(own_server: Server) -> None:
