@@ -246,6 +246,9 @@ let package = Package(
             name: "WebServingTests",
             dependencies: ["WebServing", .product(name: "NIOEmbedded", package: "swift-nio")] + nio,
             swiftSettings: strict),
+        .testTarget(
+            name: "LeaseWireTests", dependencies: ["KeeperWire", "KernelRuntime", "LeaseWire", "LinuxKit"],
+            swiftSettings: strict),
         .testTarget(name: "KeeperTests", dependencies: ["Keeper"], swiftSettings: strict),
         .testTarget(
             name: "NotebookFormatTests", dependencies: ["JupyterProtocol", "NotebookFormat"], swiftSettings: strict),

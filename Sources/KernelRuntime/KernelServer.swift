@@ -10,11 +10,11 @@ public import LinuxKit
 /// Everything happens on the thread of its event loop.
 public final class KernelServer {
     /// Bytes that may wait for slow subscribers before the interpreter is slowed down.
-    private static let backlog = 16 << 20
+    static let backlog = 16 << 20
     /// Bytes that at once may push out of the journal what nobody has had the time to read.
-    private static let large = 4 << 20
+    static let large = 4 << 20
     /// Bytes of journal between two snapshots; a ring of several of these always holds one.
-    private static let snapshotInterval = 6 << 20
+    static let snapshotInterval = 6 << 20
 
     /// The kernel's session id, in the header of everything it says.
     public let session: String
@@ -51,45 +51,45 @@ public final class KernelServer {
     /// What was damaged of the kernel's files when this server took it over, a sentence each.
     public private(set) var damage: [String] = []
 
-    private var leftBeforeHello: [UInt8] = []
-    private let place: Place
-    private let isDurable: Bool
+    var leftBeforeHello: [UInt8] = []
+    let place: Place
+    let isDurable: Bool
     /// The loop that it is served on.
     public let loop: EventLoop
-    private let keeper: KeeperConnection
-    private let descriptors: KernelDescriptors
-    private let channel: ServerChannel
+    let keeper: KeeperConnection
+    let descriptors: KernelDescriptors
+    let channel: ServerChannel
     let journal: Journal
     let publisher: Publisher
     /// The clients that have places of their own.
     var followers: [Follower] = []
     /// Those that keep up and would lose events to a request as large as the journal.
-    private var spared: [Follower] = []
-    private var sparesFront = false
-    private let history: KernelHistory
-    private let accounts: CellAccounts
+    var spared: [Follower] = []
+    var sparesFront = false
+    let history: KernelHistory
+    let accounts: CellAccounts
     /// Why this server ends the kernel, when nobody asked for it.
-    private var reasonToEnd: Death?
-    private(set) var machine: SessionMachine
-    private var frames: MessageAssembler
-    private var sinceSnapshot = 0
-    private var lastFrame: UInt64
-    private var sentCount: UInt64
-    private weak var front: (any KernelFront)?
+    var reasonToEnd: Death?
+    var machine: SessionMachine
+    var frames: MessageAssembler
+    var sinceSnapshot = 0
+    var lastFrame: UInt64
+    var sentCount: UInt64
+    private(set) weak var front: (any KernelFront)?
     /// Whether there has been anybody to hear what the publisher tells.
     var hasFront: Bool { front != nil }
     /// The cell that was interrupted last.
     private(set) var interrupted: UInt64?
-    private var death: Death?
-    private var watches: [EventLoop.Watch] = []
-    private var turn: EventLoop.Turn?
-    private var retry: EventLoop.Timer?
+    var death: Death?
+    var watches: [EventLoop.Watch] = []
+    var turn: EventLoop.Turn?
+    var retry: EventLoop.Timer?
     private var isPumping = false
     /// Whether the journal has been found to lack something.
-    private var hasLost = false
+    var hasLost = false
     /// Whether what comes may be the rest of a message whose beginning is missing.
-    private var mayBeWithinMessage = false
-    private(set) var hasReportedEnd = false
+    var mayBeWithinMessage = false
+    var hasReportedEnd = false
 
     private var deposit: [OwnedDescriptorBox] = []
 
@@ -380,7 +380,7 @@ public final class KernelServer {
         try writeSnapshot()
     }
 
-    private func handle(_ input: SessionMachine.Input) throws {
+    func handle(_ input: SessionMachine.Input) throws {
         observe(input)
         for output in machine.handle(input) {
             observe(output)
@@ -410,62 +410,6 @@ public final class KernelServer {
         }
     }
 
-    /// Whether anybody is to hear what a frame has completed: no reply that nobody waits for, and nothing shown beyond
-    /// what a cell may show.
-    private func isWanted(_ output: MessageAssembler.Output?) throws -> Bool {
-        guard case .message(let request, let message)? = output else { return true }
-        switch try EventRules.destination(checking: message) {
-        case .reply: return machine.awaits(message.type, for: request)
-        case .broadcast where message.type != "error":
-            return accounts.allows(message.content.count + message.buffers.reduce(0) { $0 + $1.count }, of: request)
-        case .input: return machine.mayAsk(request)
-        case .broadcast, .nowhere: return true
-        }
-    }
-
-    private func record(dropping frame: ChannelFrame) throws {
-        try journal.append(
-            kind: JournalEntry.Kind.frame.rawValue, flags: JournalEntry.dropped, frame: frame.number,
-            request: frame.request, payload: [])
-        lastFrame = frame.number
-    }
-
-    private func record(_ frame: ChannelFrame) throws {
-        try journal.append(
-            kind: JournalEntry.Kind.frame.rawValue, flags: JournalEntry.flags(frame), frame: frame.number,
-            request: frame.request, payload: frame.payload)
-        lastFrame = frame.number
-        sinceSnapshot += frame.payload.count + 64
-    }
-
-    private func record(_ kind: JournalEntry.Kind, request: UInt64, _ bytes: [UInt8]) throws {
-        sinceSnapshot += bytes.count + 64
-        try journal.write(kind, request: request, bytes)
-    }
-
-    private func snapshotIfDue() throws {
-        guard sinceSnapshot > KernelServer.snapshotInterval, frames.isEmpty else { return }
-        try writeSnapshot()
-    }
-
-    private func writeSnapshot() throws {
-        sinceSnapshot = 0
-        machine.dropContents()
-        var writer = WireWriter()
-        writer.append(lastFrame)
-        writer.append(sentCount)
-        machine.encode(into: &writer)
-        spareReaders(of: writer.bytes.count)
-        try journal.write(.snapshot, writer.bytes)
-    }
-
-    /// Sees to it that so many bytes push nothing out of the journal that those have not read who keep up.
-    private func spareReaders(of count: Int) {
-        guard count > KernelServer.large else { return }
-        spared = followers.filter { !$0.isBehind(KernelServer.backlog) }
-        sparesFront = hasFront && publisher.backlog < KernelServer.backlog
-    }
-
     /// A subscriber without room does not ring.
     private func retrySoon() {
         guard retry == nil else { return }
@@ -493,88 +437,5 @@ public final class KernelServer {
     public func tell(_ line: String, of request: UInt64) {
         let content = EventRules.stream("stderr", Array("husk: \(line)\n".utf8))
         attempt { try record(.leftover, request: request, JournalEntry.encode(type: "stream", content: content)) }
-    }
-
-    // MARK: Death
-
-    private func listenToKeeper() {
-        do {
-            while let news = try keeper.next() {
-                if news.kernel == place.kernel { learn(news.death) }
-            }
-        } catch {
-            learn(.keeper)
-        }
-    }
-
-    private func learn(_ reason: Death) {
-        if death == nil { death = reason == .requested ? reasonToEnd ?? reason : reason }
-        // Before the sandbox's control groups are gone.
-        accounts.sample()
-        // Not watched any more: a closed connection is readable for ever.
-        if reason == .keeper, watches.count > 1 { loop.forget(watches.removeLast()) }
-    }
-
-    /// The interpreter is gone and the channel empty: its last words, then the death itself.
-    private func conclude(_ learnt: Death) {
-        // It said that it would end, and may have done so before it was ended.
-        let reason = machine.isEnding && learnt == .process(.exited(0)) ? .requested : learnt
-        death = reason
-        do {
-            if let text = channel.unpublishedText() { try record(text) }
-            for leftover in descriptors.leftovers() {
-                let content = EventRules.stream(leftover.name, leftover.bytes)
-                try record(
-                    .leftover, request: machine.running?.number ?? 0,
-                    JournalEntry.encode(type: "stream", content: content))
-                if machine.hello == nil { leftBeforeHello += leftover.bytes }
-            }
-            try record(.death, request: 0, KeeperReply.ended(kernel: place.kernel, death: reason).encoded)
-            try handle(.death(reason))
-        } catch {
-            // The journal is full or broken: clients still learn of the death by the process's end.
-            _ = machine.handle(.death(reason))
-        }
-        loop.after(.seconds(5)) { [weak self] in self?.reportEnd() }
-    }
-
-    /// Writes down what has been used up to now, for somebody who wants to read it.
-    public func writeUsage() {
-        guard !hasReportedEnd else { return }
-        accounts.writeNow()
-    }
-
-    private func reportEnd() {
-        guard !hasReportedEnd else { return }
-        hasReportedEnd = true
-        stopServing()
-        History.remove("\(place.directory)/\(History.fileName)")
-        unlink("\(place.directory)/position")
-        unlink("\(place.directory)/session")
-        unlink("\(place.directory)/hello")
-        let isEvidence = isDurable && (death ?? .requested) != .requested
-        if !isEvidence || !EndedKernels.keep(place) { journal.remove() }
-        try? keeper.send(.end(kernel: place.kernel))
-        onEnd?(death ?? .requested)
-    }
-
-    private func stopServing() {
-        if let turn { loop.forget(turn) }
-        for watch in watches { loop.forget(watch) }
-        watches = []
-        if let retry { loop.cancel(retry) }
-        history.flush()
-        accounts.flush()
-    }
-
-    /// Does something that only a broken interpreter or a full disk can make fail: then the kernel ends.
-    private func attempt(_ body: () throws -> Void) {
-        do {
-            try body()
-        } catch {
-            guard death == nil else { return }
-            death = error is JournalError ? .journal("\(error)") : .violation("\(error)")
-            try? keeper.send(.end(kernel: place.kernel))
-        }
     }
 }
