@@ -66,6 +66,8 @@ def test_both_see_one_kernel(server: Server, own: Own) -> None:
     (model,) = listed(server)
     assert model["connections"] == 1
     other = server.channels(model["id"])
+    # It is told at once how the kernel is, and from then on everything.
+    other.receive()
     request = client.start("print(x * 7)")
     assert text(list(other.until(is_idle(request)))) == "42\n"
     other.close()
