@@ -37,6 +37,7 @@ struct AttachCommand: ParsableCommand {
             _ = try loop.watch(signals.descriptor.number) { _ in
                 while signals.next() != nil { console.interrupt() }
             }
+            _ = try loop.watch(server.descriptor) { _ in console.lose("the server has gone") }
             let isWell = try console.run()
             if let end = console.end { throw Failure(end) }
             if !isWell, isatty(0) == 0 { throw ExitCode(1) }

@@ -83,6 +83,8 @@ final class CellPrinter {
 
     /// A picture: in the terminal where one of the two common protocols works, and in the folder that was named.
     private func show(_ base64: String) {
+        // What is no picture could be anything, for a terminal too.
+        guard let bytes = Base64.decode(base64) else { return line("[a picture that is none]") }
         pictureCount += 1
         if isTerminal, !isQuiet {
             if Environment["TERM_PROGRAM"] == "iTerm.app" || Environment["TERM_PROGRAM"] == "WezTerm" {
@@ -99,7 +101,7 @@ final class CellPrinter {
                 raw("\n")
             }
         }
-        guard let pictures, let bytes = Base64.decode(base64) else {
+        guard let pictures else {
             return line("[a picture, \(base64.count * 3 / 4) bytes of PNG]")
         }
         let name = "picture-\(pictureCount).png"

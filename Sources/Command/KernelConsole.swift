@@ -51,7 +51,8 @@ final class KernelConsole {
     func interrupt() {
         switch state {
         case .running, .asking: _ = try? client.send("interrupt_request", [:], over: .control)
-        case .joining, .ready, .checking:
+        case .joining, .checking: loop.stop()
+        case .ready:
             text = ""
             if isTerminal { printer.write("\n") }
             prompt()
@@ -62,9 +63,15 @@ final class KernelConsole {
 
     private func takeLine() {
         switch state {
-        case .joining, .checking, .running: return
+        case .joining, .checking, .running:
+            // Whoever leaves does not wait for what runs.
+            if isTerminal, input.isAtEnd { loop.stop() }
         case .asking(let request, let header):
-            guard let line = input.next() else { return }
+            guard let line = input.next() else {
+                // Nothing comes that could answer it.
+                if input.isAtEnd { interrupt() }
+                return
+            }
             input.setEcho(true)
             state = .running(request)
             _ = try? client.send("input_reply", ["value": .string(line)], over: .stdin, parent: header)
@@ -165,8 +172,19 @@ final class KernelConsole {
                 if content["execution_state"] == "dead" { loop.stop() }
             default: return
             }
+        case "error" where content["ename"] == "KernelDied" && isOwn(parent):
+            printer.event(type, content)
+            hasFailed = true
+            // A cell that ends with its kernel has no reply.
+            awaited.remove("execute_reply")
         default: printer.event(type, content)
         }
+    }
+
+    /// The server has gone, and with it what was to be seen.
+    func lose(_ reason: String) {
+        end = reason
+        loop.stop()
     }
 
     private func isOwn(_ parent: String) -> Bool {

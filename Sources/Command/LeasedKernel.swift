@@ -16,7 +16,7 @@ final class LeasedKernel {
 
     private let id: String
     /// Its name with the keeper.
-    private let kept: String
+    private var kept: String
     private let place: ServerPlace
     private let loop: EventLoop
     private var server: LeaseConnection?
@@ -111,7 +111,8 @@ final class LeasedKernel {
             }
             if let patience { loop.cancel(patience) }
             switch reply {
-            case .running:
+            case .running(_, let kernel):
+                kept = kernel
                 do { try follow(server) } catch { return finish(Failure("\(error)")) }
                 if isInterrupted { server.tell(.interrupt) }
                 isInterrupted = false

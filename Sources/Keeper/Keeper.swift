@@ -129,6 +129,7 @@ final class Keeper {
         case .adopt(let name): adopt(name, by: client)
         case .deposit(let name):
             withKernel(name, of: client) { kernel in
+                kernel.deposit = []
                 for index in 0..<descriptors.count {
                     if let descriptor = descriptors.take(index) {
                         kernel.deposit.append(OwnedDescriptorBox(descriptor))
@@ -366,7 +367,10 @@ final class Keeper {
 
     /// Ends a kernel, and its sandbox when no other kernel lives there.
     private func end(_ kernel: KeptKernel, _ reason: Death) {
-        if kernel.death != nil { return forget(kernel) }
+        if let death = kernel.death {
+            if kernel.isDurable, kernel.owner == nil, death != .requested { state.note(death, of: kernel.name) }
+            return forget(kernel)
+        }
         if kernel.planned == nil { kernel.planned = reason }
         kernel.kill()
         if kernel.sandbox.kernels.count <= 1 { kernel.sandbox.end() }

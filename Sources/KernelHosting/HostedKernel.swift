@@ -111,11 +111,16 @@ public actor HostedKernel {
     /// Starts the interpreter, and serves it through sockets that somebody has opened.
     func start(through given: KernelSockets.Given? = nil) throws {
         let server = try makeServer(ports: given?.connection.portMembers)
-        if let given {
-            sockets = try KernelSockets(
-                server, taking: given, file: place.connection(of: id), logger: place.logger)
+        do {
+            sockets = try given.map {
+                try KernelSockets(server, taking: $0, file: place.connection(of: id), logger: place.logger)
+            }
+            try serve(server, through: sockets)
+        } catch {
+            // It runs, and nobody would know of it.
+            server.end()
+            throw error
         }
-        try serve(server, through: sockets)
         self.server = server
         begin(server)
     }
@@ -147,12 +152,20 @@ public actor HostedKernel {
         return damage
     }
 
+    /// How many events an interpreter may have had beyond those that clients have shown to have, when it was lost with
+    /// all that was known of it.
+    private static let lostNumbers: UInt64 = 1 << 20
+
     /// Is dead, since the interpreter that was to be taken over is no more.
-    func mourn(_ death: Death) throws {
+    func mourn(_ death: Death) {
         server = nil
         sockets = nil
         loss = death
-        try executions.abandon("The kernel has ended: \(death)", reason: death.code)
+        // The next one's events get numbers that nobody knows.
+        base = max(base, record.positions.values.max() ?? 0) + HostedKernel.lostNumbers
+        record.base = base
+        // Without a register they are told as lost.
+        try? executions.abandon("The kernel has ended: \(death)", reason: death.code)
     }
 
     /// Ends the interpreter and starts another one in the same sandbox, so that its files stay. One restart is enough for
@@ -175,7 +188,10 @@ public actor HostedKernel {
         let new: KernelServer
         do {
             new = try makeServer()
-            try serve(new)
+            do { try serve(new) } catch {
+                new.end()
+                throw error
+            }
         } catch {
             record.generation -= 1
             throw error
@@ -195,6 +211,8 @@ public actor HostedKernel {
         observers.move(to: new, base: base)
         do { try sockets?.move(to: new) } catch { place.logger.warning("The sockets of \(id) are lost: \(error)") }
         await keep(record)
+        // The new one may have died while the old one was still the kernel's.
+        if !isEnding, let reason = deaths[ObjectIdentifier(new)] { tellEnd(of: new, reason) }
     }
 
     /// Ends it for good. A restart that has begun comes first: what it has started is to end, too.
@@ -217,6 +235,8 @@ public actor HostedKernel {
     func leave() {
         server?.leave()
         sockets?.close()
+        // What libzmq still holds is sent before its context is let go.
+        sockets = nil
         server = nil
         finish.come(nil)
     }
@@ -267,10 +287,16 @@ public actor HostedKernel {
     }
 
     private func makeServer(ports: JSONValue? = nil) throws -> KernelServer {
-        try KernelServer(
-            starting: try order(), in: journal, ports: ports ?? .object([:]), history: history, ledger: place.ledger,
-            limits: origin.terms?.limits ?? place.limits,
-            keeper: KeeperConnection(state: place.state, program: place.keeper), loop: thread.loop)
+        let keeper = try KeeperConnection(state: place.state, program: place.keeper)
+        do {
+            return try KernelServer(
+                starting: try order(), in: journal, ports: ports ?? .object([:]), history: history,
+                ledger: place.ledger, limits: origin.terms?.limits ?? place.limits, keeper: keeper, loop: thread.loop)
+        } catch {
+            // Its interpreter may run already; one that does not is not this connection's.
+            try? keeper.send(.end(kernel: record.kernelName))
+            throw error
+        }
     }
 
     private func order() throws -> KernelOrder {
@@ -300,16 +326,18 @@ public actor HostedKernel {
         for continuation in ends.removeValue(forKey: ended) ?? [] { continuation.resume() }
         lastActivity = WallClock.microseconds
         guard let server, ended == ObjectIdentifier(server) else { return }
-        if !isEnding, !isRestarting { HostingMetrics.died(reason) }
         if isRestarting, reason == .requested {
             executions.fail("The kernel was restarted.", reason: "kernel_restarted")
         } else {
             executions.fail("The kernel has ended: \(reason)", reason: reason.code)
         }
-        if !isEnding, !isRestarting {
-            place.onDeath(KernelDeath(id: id, name: origin.spec, death: reason))
-            finish.come(KernelEnd(death: reason, lastWords: server.lastWords))
-        }
+        if !isEnding, !isRestarting { tellEnd(of: server, reason) }
+    }
+
+    private func tellEnd(of server: KernelServer, _ reason: Death) {
+        HostingMetrics.died(reason)
+        place.onDeath(KernelDeath(id: id, name: origin.spec, death: reason))
+        finish.come(KernelEnd(death: reason, lastWords: server.lastWords))
     }
 
     private var journal: KernelServer.Place { .init(state: place.state, kernel: record.kernelName) }

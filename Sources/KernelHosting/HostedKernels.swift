@@ -81,8 +81,8 @@ public actor HostedKernels {
             } catch let error as KernelError where error.code == "kernel_unknown" {
                 HostingMetrics.began(.lost)
                 // A keeper that was killed has written nothing down.
-                let death =
-                    KernelServer.Place(state: place.state, kernel: record.kernelName).takeRecordedDeath() ?? .keeper
+                let kept = KernelServer.Place(state: place.state, kernel: record.kernelName)
+                let death = kept.recordedDeath ?? .keeper
                 notes.append("the kernel \(record.id) is gone: \(death)")
                 unlink(place.connection(of: record.id))
                 guard record.origin.terms == nil else {
@@ -90,7 +90,8 @@ public actor HostedKernels {
                     try register.forget(record.id)
                     continue
                 }
-                try await kernel.mourn(death)
+                await kernel.mourn(death)
+                try register.keep(await kernel.record)
             } catch {
                 HostingMetrics.began(.lost)
                 notes.append("the kernel \(record.id) cannot be taken over: \(error). The next start tries again")
@@ -174,6 +175,12 @@ public actor HostedKernels {
             throw error
         }
         return kernel
+    }
+
+    /// Ends a kernel, and no later one of its id.
+    func end(_ kernel: HostedKernel) async -> Bool {
+        guard kernels[kernel.id] === kernel else { return false }
+        return await end(kernel.id)
     }
 
     /// Ends a kernel. Returns whether there was one.

@@ -11,9 +11,16 @@ public actor KernelLeases {
     private let kernels: HostedKernels
     private let path: String
     private var listener: OwnedDescriptorBox?
+    private var listenerWatch: EventLoop.Watch?
+    /// Whether the server ends, and the kernels go on.
+    private var isClosed = false
     private var owners: [ObjectIdentifier: LeaseOwner] = [:]
     /// Kernels whose owners have not come back yet.
     private var forlorn: [String: ForlornKernel] = [:]
+    /// Kernels whose end somebody is to be told.
+    private var owned: [String: HostedKernel] = [:]
+    /// Why those have ended whose owners had not come back yet.
+    private var missed: [String: KernelEnd] = [:]
     /// Kernels whose ports are not free yet.
     private var ending: Set<String> = []
     /// Who waits for ports.
@@ -37,22 +44,27 @@ public actor KernelLeases {
             guard let terms = kernel.origin.terms else { continue }
             let patience = Duration.seconds(terms.order.orphanSeconds)
             let waiting = ForlornKernel(terms.owner, patience: patience, loop: thread.loop) { [weak self] in
-                self?.assumeIsolated { $0.end(kernel.id) }
+                self?.assumeIsolated { $0.end(kernel) }
             }
             forlorn[kernel.id] = waiting
-            Task { await seeToTheEnd(of: kernel) }
-            if waiting == nil { end(kernel.id) }
+            own(kernel)
+            if waiting == nil { end(kernel) }
         }
         // The lock of the register says that no other server listens there.
         unlink(path)
         let listener = OwnedDescriptorBox(try MessageSocket.listen(at: path))
-        _ = try thread.loop.watch(listener.descriptor.number) { [weak self] _ in self?.assumeIsolated { $0.accept() } }
+        listenerWatch = try thread.loop.watch(listener.descriptor.number) { [weak self] _ in
+            self?.assumeIsolated { $0.accept() }
+        }
         self.listener = listener
     }
 
     /// Lets go of all owners: their kernels go on, and they wait for the next server.
     public func close() {
+        isClosed = true
         unlink(path)
+        if let listenerWatch { thread.loop.forget(listenerWatch) }
+        listener = nil
         for owner in owners.values { forget(owner) }
         for kernel in forlorn.values { kernel.leave() }
         owners = [:]
@@ -108,7 +120,7 @@ public actor KernelLeases {
             guard let kernel = owner.kernel else { return }
             Task { await kernel.interrupt() }
         case .end:
-            if let kernel = owner.kernel { end(kernel.id) }
+            if let kernel = owner.kernel { end(kernel) }
         case .connect(let id): Task { await connect(to: id, for: owner) }
         case .settle:
             settlers.append(owner)
@@ -121,7 +133,7 @@ public actor KernelLeases {
         forget(owner)
         owners[ObjectIdentifier(owner)] = nil
         settlers.removeAll { $0 === owner }
-        if let kernel = owner.kernel { end(kernel.id) }
+        if let kernel = owner.kernel { end(kernel) }
     }
 
     private func forget(_ owner: LeaseOwner) {
@@ -142,8 +154,7 @@ public actor KernelLeases {
             for id in ids {
                 do {
                     let kernel = try await kernels.start(id, from: origin, through: sockets)
-                    // Apart: this has its sockets until it returns.
-                    Task { await seeToTheEnd(of: kernel) }
+                    own(kernel)
                     return await lend(kernel, to: owner)
                 } catch HostingError.exists where id != ids.last {
                     continue
@@ -155,9 +166,13 @@ public actor KernelLeases {
     }
 
     private func resume(_ id: String, for owner: LeaseOwner) async {
+        let kernel = await kernels.kernel(id)
+        let reason = await kernels.lost[id]
         let isHeld = owners.values.contains { $0.kernel?.id == id }
-        guard !isHeld, let kernel = await kernels.kernel(id), kernel.origin.terms != nil else {
-            let reason = await kernels.lost[id]
+        guard !isHeld, let kernel, owned[id] === kernel else {
+            if let end = missed.removeValue(forKey: id) {
+                return owner.tell(.ended(end.death, lastWords: end.lastWords))
+            }
             return owner.tell(.refused(reason ?? "\(HostingError.ended(id))"))
         }
         forlorn.removeValue(forKey: id)?.leave()
@@ -179,28 +194,41 @@ public actor KernelLeases {
             Task { await self?.tell(notice, name) }
         }
         // It may have gone meanwhile.
-        if owners[ObjectIdentifier(owner)] == nil { end(kernel.id) }
+        if owners[ObjectIdentifier(owner)] == nil { end(kernel) }
     }
 
     private func tell(_ notice: String, _ name: ObjectIdentifier) { owners[name]?.tell(.notice(notice)) }
 
+    /// Sees to it that the owner is told of the end. Apart from who calls it, who may have the kernel's sockets.
+    private func own(_ kernel: HostedKernel) {
+        owned[kernel.id] = kernel
+        Task { await seeToTheEnd(of: kernel) }
+    }
+
     private func seeToTheEnd(of kernel: HostedKernel) async {
         let connection = await kernel.connectionFile
         guard let end = await kernel.finalEnd() else { return }
+        if let waiting = forlorn.removeValue(forKey: kernel.id) {
+            waiting.leave()
+            missed[kernel.id] = end
+        }
         ending.insert(kernel.id)
-        _ = await kernels.end(kernel.id)
+        _ = await kernels.end(kernel)
         if let connection { await release(connection) }
         ending.remove(kernel.id)
+        if owned[kernel.id] === kernel { owned[kernel.id] = nil }
         let owner = owners.values.first { $0.kernel === kernel }
         owner?.kernel = nil
         owner?.tell(.ended(end.death, lastWords: end.lastWords))
         settle()
     }
 
-    private func end(_ id: String) {
-        forlorn.removeValue(forKey: id)?.leave()
-        ending.insert(id)
-        Task { _ = await kernels.end(id) }
+    /// Ends a kernel whose end is seen to; none that goes on without this server.
+    private func end(_ kernel: HostedKernel) {
+        guard !isClosed, owned[kernel.id] === kernel else { return }
+        forlorn.removeValue(forKey: kernel.id)?.leave()
+        ending.insert(kernel.id)
+        Task { _ = await kernels.end(kernel) }
     }
 
     private func settle() {

@@ -124,6 +124,7 @@ final class KernelRegister {
         try database.run(
             """
             INSERT INTO kernels VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
+              spec = excluded.spec, path = excluded.path, environment = excluded.environment, terms = excluded.terms,
               generation = excluded.generation, base = excluded.base, positions = excluded.positions
             """,
             [

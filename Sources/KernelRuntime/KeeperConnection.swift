@@ -28,26 +28,36 @@ public final class KeeperConnection {
         }
         var connected: MessageSocket?
         for attempt in 0..<200 where connected == nil {
-            connected = try? MessageSocket.connect(to: path)
-            if connected != nil { break }
-            // A keeper that was just ending has made way by now, or another server has started the next one.
-            if attempt % 20 == 0 { try KeeperConnection.startKeeper(program, state: state) } else { usleep(5000) }
+            if let socket = try? MessageSocket.connect(to: path) {
+                // One that was just ending answers nothing.
+                if try KeeperConnection.greet(socket, path) { connected = .some(socket) } else { usleep(5000) }
+            } else if attempt % 20 == 0 {
+                try KeeperConnection.startKeeper(program, state: state)
+            } else {
+                // A keeper that was just ending has made way by now, or another server has started the next one.
+                usleep(5000)
+            }
         }
         guard let socket = connected.take() else {
             throw KernelError(code: "keeper_unreachable", "No keeper answers at \(path). Is the state directory yours?")
         }
+        self.socket = socket
+    }
+
+    /// Says hello. Returns whether the keeper is still there to answer.
+    private static func greet(_ socket: borrowing MessageSocket, _ path: String) throws(KernelError) -> Bool {
         guard (try? socket.peerUserID()) == geteuid() else {
             throw KernelError(code: "keeper_protocol", "The keeper at \(path) is another user's.")
         }
-        self.socket = socket
-        do throws(SystemError) {
-            try self.socket.send(KeeperRequest.hello.encoded)
+        guard (try? socket.send(KeeperRequest.hello.encoded)) != nil,
+            let received = (try? socket.receive()) ?? nil
+        else { return false }
+        do throws(WireError) {
+            if case .hello = try KeeperReply(decoding: received.bytes) { return true }
         } catch {
-            throw KeeperConnection.lost(error)
+            throw lost(error)
         }
-        guard case .hello = try reply().message else {
-            throw KernelError(code: "keeper_protocol", "The keeper at \(path) does not answer as one.")
-        }
+        throw KernelError(code: "keeper_protocol", "The keeper at \(path) does not answer as one.")
     }
 
     /// Starts a kernel. Blocks until its interpreter runs.

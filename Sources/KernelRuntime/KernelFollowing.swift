@@ -32,6 +32,7 @@ extension KernelServer {
     /// Tells a client no more.
     public func forget(_ follower: Follower) {
         followers.removeAll { $0 === follower }
+        spared.removeAll { $0 === follower }
     }
 
     /// The last number that an event has.

@@ -135,12 +135,12 @@ struct SessionMachine {
 
     /// Whether a request is handled or waits.
     private var isInUse: (UInt64) -> Bool {
-        let begun = Set(lanes.values.flatMap { [$0.running, $0.deletion].compactMap { $0?.number } }).union(aside.keys)
-        let waiting = Set(waitingForHello.map(\.number))
-        return { [lanes] number in
-            begun.contains(number) || waiting.contains(number)
-                || lanes.values.contains { $0.queue.contains { $0.number == number } }
+        var inUse = Set(waitingForHello.map(\.number)).union(aside.keys)
+        for lane in lanes.values {
+            for request in [lane.running, lane.deletion] { if let request { inUse.insert(request.number) } }
+            for request in lane.queue { inUse.insert(request.number) }
         }
+        return { inUse.contains($0) }
     }
 
     /// Lets go of what requests came with that have been handled.
