@@ -26,8 +26,6 @@ final class RequestRules: ChannelDuplexHandler, RemovableChannelHandler {
     /// Whether nothing that comes counts any more.
     private var isOver = false
     private var isOpening = false
-    /// Whether what has come last is no request because of its method. NIO knows those of IANA's registry alone.
-    private var hasUnknownMethod = false
 
     init(watch: ArrivalWatch) {
         self.watch = watch
@@ -67,7 +65,6 @@ final class RequestRules: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        if error as? HTTPParserError == .invalidMethod { hasUnknownMethod = true }
         // What nobody listens to any more may be anything.
         if !isOver || !(error is HTTPParserError) { context.fireErrorCaught(error) }
     }
@@ -88,8 +85,6 @@ final class RequestRules: ChannelDuplexHandler, RemovableChannelHandler {
         case .head(var answer):
             guard answer.status.code >= 200 else { return context.write(data, promise: promise) }
             watch.isAnswering = true
-            let refusal = hasUnknownMethod && answers == requests && answer.status == .badRequest
-            if refusal { RequestRules.refuseMethod(&answer) }
             let number = answers + 1
             // Who has not been asked for a body may send one or not: what follows cannot be told from it.
             if answer.headers[canonicalForm: "connection"].contains(where: { $0.lowercased() == "close" })
@@ -99,10 +94,6 @@ final class RequestRules: ChannelDuplexHandler, RemovableChannelHandler {
             }
             if last == number { answer.headers.replaceOrAdd(name: "Connection", value: "close") }
             context.write(RequestRules.wrapOutboundOut(.head(answer)), promise: promise)
-            if refusal {
-                let body = ByteBuffer(string: RequestRules.methodRefusal)
-                context.write(RequestRules.wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
-            }
         case .body: context.write(data, promise: promise)
         case .end:
             answers += 1
@@ -123,16 +114,6 @@ final class RequestRules: ChannelDuplexHandler, RemovableChannelHandler {
         guard !isWhole || requests > answers else { return context.close(promise: nil) }
         context.close(mode: .output, promise: nil)
         context.eventLoop.assumeIsolated().scheduleTask(in: RequestRules.lingering) { context.close(promise: nil) }
-    }
-
-    /// What a request without a known method is answered: in JSON, as other refusals.
-    private static let methodRefusal = #"{"message":"Method Not Allowed","reason":null}"#
-
-    /// Makes the answer to a request that could not be parsed one that says why.
-    private static func refuseMethod(_ answer: inout HTTPResponseHead) {
-        answer.status = .methodNotAllowed
-        answer.headers.replaceOrAdd(name: "Content-Type", value: "application/json")
-        answer.headers.replaceOrAdd(name: "Content-Length", value: "\(methodRefusal.utf8.count)")
     }
 
     private static func namesItsHost(_ request: HTTPRequestHead) -> Bool {

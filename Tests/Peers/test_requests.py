@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import socket
 import uuid
 
 import pytest
@@ -169,37 +167,6 @@ def test_empty_key(server: Server) -> None:
     assert [answer.status_code for answer in asked] == [202, 202]
     assert asked[0].json()["request_id"] != asked[1].json()["request_id"]
     server.delete(f"/api/kernels/{kernel}")
-
-
-@pytest.mark.parametrize("method", ["BREW", "PROPFIND", "GETX", "get"])
-@pytest.mark.parametrize("token", [True, False])
-def test_unknown_methods(server: Server, reference: Reference, method: str, token: bool) -> None:
-    """Whoever asks, there is no such method."""
-
-    def ask(own: Server | Reference) -> tuple[bytes, bytes, object]:
-        header = f"Authorization: token {own.token}\r\n" if token else ""
-        head = f"{method} /api/status HTTP/1.1\r\nHost: 127.0.0.1\r\n{header}Connection: close"
-        with socket.create_connection(("127.0.0.1", own.port), timeout=10) as connection:
-            connection.sendall(f"{head}\r\n\r\n".encode())
-            answer = b"".join(iter(lambda: connection.recv(65536), b""))
-        head_part, _, body = answer.partition(b"\r\n\r\n")
-        (kind,) = [
-            line for line in head_part.splitlines() if line.lower().startswith(b"content-type:")
-        ]
-        return head_part.splitlines()[0], kind.lower(), json.loads(body)
-
-    assert ask(server) == ask(reference)
-
-
-def test_unknown_method_after_another_request(server: Server) -> None:
-    """It is the last that is answered."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
-        connection.sendall(b"GET /api HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
-        assert connection.recv(65536).startswith(b"HTTP/1.1 200 OK\r\n")
-        connection.sendall(b"BREW /api HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
-        answer = b"".join(iter(lambda: connection.recv(65536), b""))
-    assert answer.startswith(b"HTTP/1.1 405 Method Not Allowed\r\n")
-    assert answer.count(b"HTTP/1.1") == 1
 
 
 def test_kernel_that_is_there(server: Server, reference: Reference) -> None:

@@ -42,20 +42,6 @@ import Testing
         #expect(throws: HTTPParserError.self) { try say("GET / HTTP/1.1\r\n\(lines)\r\n") }
     }
 
-    @Test func whoUsesAnUnknownMethodIsToldSo() throws {
-        #expect(throws: HTTPParserError.invalidMethod) { try say("BREW / HTTP/1.1\r\nHost: a\r\n\r\n") }
-        try answer(.badRequest, ["Connection": "close", "Content-Length": "0"])
-        let text = try heard()
-        #expect(text.hasPrefix("HTTP/1.1 405 Method Not Allowed\r\n"))
-        #expect(text.hasSuffix("\r\n\r\n{\"message\":\"Method Not Allowed\",\"reason\":null}"))
-    }
-
-    @Test func whatIsNoRequestIsNotTakenForAnUnknownMethod() throws {
-        #expect(throws: HTTPParserError.self) { try say("GET / HTTP/9.9\r\nHost: a\r\n\r\n") }
-        try answer(.badRequest, ["Connection": "close", "Content-Length": "0"])
-        #expect(try heard().hasPrefix("HTTP/1.1 400 Bad Request\r\n"))
-    }
-
     @Test func oldRequestsNeedNoHostAndAreTheLast() throws {
         try say("GET / HTTP/1.0\r\n\r\n")
         try answer(.ok, ["Content-Length": "0"])
