@@ -176,7 +176,10 @@ public actor HostedKernel {
         guard !isEnding else { throw HostingError.ended(id) }
         if isRestarting { return await endOfRestart() }
         isRestarting = true
-        for client in clients.values { tell(.restarting, because: reason, to: client.queue) }
+        // JupyterLab takes it for the word that a kernel has died, so whoever restarts one is not told.
+        if reason != .requested {
+            for client in clients.values { tell(.restarting, because: reason, to: client.queue) }
+        }
         defer {
             isRestarting = false
             for continuation in restarts { continuation.resume() }
