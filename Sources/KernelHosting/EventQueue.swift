@@ -22,6 +22,13 @@ public final class EventQueue: Sendable {
     /// An empty queue.
     init() {}
 
+    /// A queue to which nothing comes.
+    static func ended() -> EventQueue {
+        let queue = EventQueue()
+        queue.finish()
+        return queue
+    }
+
     /// Puts an event in if there is room. Returns whether there was.
     func offer(_ event: KernelEvent) -> Bool {
         add(event, mayRefuse: true)

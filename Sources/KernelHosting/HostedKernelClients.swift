@@ -11,11 +11,8 @@ extension HostedKernel {
     ///   been here before, or else for what comes from now on.
     public func attach(_ name: String, after sequence: UInt64? = nil) async -> EventQueue {
         detach(name)
+        guard let server else { return .ended() }
         let queue = EventQueue()
-        guard let server else {
-            queue.finish()
-            return queue
-        }
         let last = base + server.lastSequence
         let position = (sequence ?? record.positions[name]).map { min($0, last) }
         let listener = Listener(to: server, base: base, past: past, after: position) {
@@ -58,21 +55,13 @@ extension HostedKernel {
     ///   - sequence: the last event that it knows.
     ///   - isLive: whether it also wants what comes from now on, until it leaves; the queue ends otherwise.
     public func observe(after sequence: UInt64, isLive: Bool) -> EventQueue {
-        guard let server else {
-            let queue = EventQueue()
-            queue.finish()
-            return queue
-        }
+        guard let server else { return .ended() }
         return observers.add(to: server, base: base, past: past, after: sequence, request: nil, isLive: isLive)
     }
 
     /// Lets somebody watch one request of an interpreter, up to its end.
     func observe(_ request: String, generation: UInt64, since: UInt64, isLive: Bool) -> EventQueue {
-        guard let server else {
-            let queue = EventQueue()
-            queue.finish()
-            return queue
-        }
+        guard let server else { return .ended() }
         let first = generation == record.generation ? base : past?.base ?? 0
         let place = generation + 1 >= record.generation ? first + since : 0
         defer { executions.isWatched = observers.watchRequests }

@@ -8,17 +8,13 @@ from collections.abc import Iterator
 import pexpect
 import pytest
 
+from peers.fixtures import served_kernel
 from peers.server import Server, is_idle
 
 pytestmark = [pytest.mark.husk, pytest.mark.timeout(120)]
 
 
-@pytest.fixture
-def kernel(server: Server) -> Iterator[str]:
-    """A kernel of the server's."""
-    kernel = server.start_kernel()
-    yield kernel
-    server.delete(f"/api/kernels/{kernel}")
+kernel = served_kernel
 
 
 @pytest.fixture

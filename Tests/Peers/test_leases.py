@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import socket
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -180,13 +179,14 @@ def test_server_away(server: Server, own: Own, stop: signal.Signals) -> None:
     client.start_channels()
     client.wait_for_ready(timeout=30)
     client.execute_interactive("x = 1", timeout=10)
-    request = client.execute("import time; time.sleep(1); x += 1")
+    code = "import time; time.sleep(1); x += 1; open('ended', 'w').close()"
+    request = client.execute(code)
     identifier = only(server)
     wait_until(lambda: listed(server)[0]["execution_state"] == "busy", 5, "the cell")
     server.process.send_signal(stop)
     server.process.wait()
     # The cell ends while nobody serves it.
-    time.sleep(1.5)
+    wait_until((kernel.folder / "ended").exists, 10, "the end of the cell")
     assert kernel.process.poll() is None
     server.start_again()
     reply = client.get_shell_msg(timeout=20)

@@ -6,13 +6,13 @@ import os
 import signal
 import time
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
+from peers.fixtures import served_kernel
 from peers.husk import Husk
 from peers.processes import end_keeper, is_alive, keeper_of
 from peers.server import V1, Channels, Server, is_idle, text
@@ -22,12 +22,7 @@ from peers.wire import Client
 pytestmark = [pytest.mark.husk, pytest.mark.timeout(120)]
 
 
-@pytest.fixture
-def kernel(server: Server) -> Iterator[str]:
-    """A kernel of the server's."""
-    kernel = server.start_kernel()
-    yield kernel
-    server.delete(f"/api/kernels/{kernel}")
+kernel = served_kernel
 
 
 def execute(server: Server, kernel: str, code: str, **body: object) -> str:
@@ -156,7 +151,13 @@ def test_interrupt_of_a_cell_that_waits_for_a_client(server: Server, kernel: str
             5,
             "the cell",
         )
-    time.sleep(1)
+    activities = [""]
+
+    def waits() -> bool:
+        activities.append(server.get(f"/api/kernels/{kernel}").json()["last_activity"])
+        return activities[-1] == activities[-2]
+
+    wait_until(waits, 20, "the cell to wait", interval=0.3)
     assert server.post(f"/api/kernels/{kernel}/interrupt").status_code == 204
     wait_until(
         lambda: server.get(f"/api/kernels/{kernel}").json()["execution_state"] == "idle",
