@@ -163,6 +163,7 @@ def test_request_sent_while_the_server_is_down(durable: Kernel) -> None:
     client.run_ok("count = 0")
     durable.kill()
     durable.process.wait()
+    client.wait_for_loss()
     request = client.start("count += 1; print(count)")
     durable.restart_server("--attach")
     assert client.reply(request, timeout=30).content["status"] == "ok"

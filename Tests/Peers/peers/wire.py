@@ -136,6 +136,16 @@ class Client:
             socket.connect(f"{connection['transport']}://{ip}{separator}{port}")
             self._sockets[channel] = socket
             self._kept[channel] = []
+        self._losses = self._sockets["shell"].get_monitor_socket(zmq.EVENT_DISCONNECTED)
+
+    def wait_for_loss(self, timeout: float = 10) -> None:
+        """Waits until the shell socket has lost its connection.
+
+        What libzmq writes to a connection before it has seen that the other end is gone is lost
+        with it; what is sent later waits for the next connection.
+        """
+        assert self._losses.poll(int(timeout * 1000)), "the connection is still there"
+        self._losses.recv_multipart()
 
     def close(self) -> None:
         """Closes the sockets."""
