@@ -22,6 +22,7 @@ let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: 
 let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let collections = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: "hummingbird")
@@ -65,6 +66,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         // Without traits: no configuration of its own, and no whole Foundation.
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: []),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
@@ -93,6 +95,7 @@ let package = Package(
         .target(name: "JupyterProtocol", dependencies: [crypto], swiftSettings: strict),
         .target(name: "SQLiteDatabase", dependencies: ["CSQLite"], swiftSettings: strict),
         .target(name: "HistoryStore", dependencies: ["JupyterProtocol", "SQLiteDatabase"], swiftSettings: strict),
+        .target(name: "ServerDatabase", dependencies: ["LinuxKit", grdb], swiftSettings: strict),
         .target(name: "UsageLedger", dependencies: ["JupyterProtocol", "SQLiteDatabase"], swiftSettings: strict),
         .target(name: "NotebookFormat", dependencies: ["JupyterProtocol"], swiftSettings: strict),
         .target(name: "JupyterServerAPI", dependencies: ["JupyterProtocol"], swiftSettings: strict),
@@ -104,7 +107,7 @@ let package = Package(
         .target(name: "ConfigStore", dependencies: ["JupyterProtocol", "LinuxKit"], swiftSettings: strict),
         .target(name: "ServerEvents", dependencies: ["JupyterProtocol", collections], swiftSettings: strict),
         .target(
-            name: "SessionRegister", dependencies: ["JupyterServerAPI", "SQLiteDatabase"], swiftSettings: strict),
+            name: "SessionRegister", dependencies: ["JupyterServerAPI", "ServerDatabase", grdb], swiftSettings: strict),
         .target(name: "KernelWebSocket", dependencies: ["JupyterProtocol"], swiftSettings: strict),
         .target(name: "WebSocketTerminal", dependencies: ["JupyterProtocol"], swiftSettings: strict),
         .target(name: "ZeroMQ", dependencies: ["CZeroMQ", "LinuxKit"], swiftSettings: strict),
@@ -139,8 +142,7 @@ let package = Package(
             name: "KernelHosting",
             dependencies: [
                 "JupyterProtocol", "KeeperWire", "KernelRuntime", "LeaseWire", "LinuxKit", "NotebookFormat",
-                "SQLiteDatabase",
-                collections, logging, metrics, tracing,
+                "ServerDatabase", collections, grdb, logging, metrics, tracing,
             ], swiftSettings: strict),
         .target(
             name: "TerminalHosting", dependencies: ["KeeperWire", "KernelRuntime", "LinuxKit", "WebSocketTerminal"],
@@ -227,7 +229,9 @@ let package = Package(
             name: "ServerEventsTests", dependencies: ["JupyterProtocol", "ServerEvents"], swiftSettings: strict),
         .testTarget(
             name: "SessionRegisterTests",
-            dependencies: ["JupyterServerAPI", "SessionRegister", "SQLiteDatabase"], swiftSettings: strict),
+            dependencies: ["JupyterServerAPI", "ServerDatabase", "SessionRegister", grdb], swiftSettings: strict),
+        .testTarget(
+            name: "ServerDatabaseTests", dependencies: ["ServerDatabase", grdb], swiftSettings: strict),
         .testTarget(name: "WebSocketTerminalTests", dependencies: ["WebSocketTerminal"], swiftSettings: strict),
         .testTarget(
             name: "KernelWebSocketTests", dependencies: ["JupyterProtocol", "KernelWebSocket"], swiftSettings: strict),

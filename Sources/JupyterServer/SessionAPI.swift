@@ -20,6 +20,7 @@ actor SessionAPI {
         self.place = place
         self.logger = logger
         store = try SessionStore(path: database)
+        for sentence in store.damage { logger.warning("\(sentence)") }
         register = SessionRegister(store.sessions)
     }
 

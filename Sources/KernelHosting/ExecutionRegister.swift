@@ -1,5 +1,6 @@
+import GRDB
 import JupyterProtocol
-import SQLiteDatabase
+import ServerDatabase
 
 /// The executions of one kernel in the register of a state directory. For one thread.
 ///
@@ -26,92 +27,94 @@ final class ExecutionRegister {
     private static let expired: [String: JSONValue] = [
         "error": "The result is not kept any more.", "reason": "result_expired",
     ]
-    private static let columns = "id, request, generation, since, result"
 
-    private let database: Database
+    private let queue: DatabaseQueue
     private let kernel: String
     private var finished = 0
 
-    init(path: String, kernel: String) throws(DatabaseError) {
-        database = try Database(path: path, patience: 5000)
+    init(_ queue: DatabaseQueue, kernel: String) {
+        self.queue = queue
         self.kernel = kernel
-        // What is written outlives the process; a power cut ends the kernels too.
-        try database.run("PRAGMA synchronous = NORMAL")
     }
 
-    func add(_ entry: Entry, key: String?) throws(DatabaseError) {
-        try database.run(
-            "INSERT INTO executions (kernel, id, key, request, generation, since) VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                .text(kernel), .text(entry.id), key.map { .text($0) } ?? .null,
-                ExecutionRegister.text(entry.order.json), .integer(Int64(clamping: entry.generation)),
-                .integer(Int64(clamping: entry.since)),
-            ])
+    func add(_ entry: Entry, key: String?) throws {
+        let arguments: StatementArguments = [
+            kernel, entry.id, key, String(decoding: entry.order.json.encoded(), as: UTF8.self),
+            Int64(clamping: entry.generation), Int64(clamping: entry.since),
+        ]
+        try queue.write { database in
+            try database.execute(
+                sql: """
+                    INSERT INTO executions (kernel, id, key, request, generation, since) VALUES (?, ?, ?, ?, ?, ?)
+                    """, arguments: arguments)
+        }
     }
 
-    func finish(_ id: String, _ result: [String: JSONValue]) throws(DatabaseError) {
-        try keep(result, "id = ?", .text(id))
+    func finish(_ id: String, _ result: [String: JSONValue]) throws {
+        let bytes = ExecutionRegister.bytes(result)
+        let kernel = kernel
+        try queue.write { database in
+            try database.execute(
+                sql: "UPDATE executions SET result = ?, size = ? WHERE kernel = ? AND id = ?",
+                arguments: [String(decoding: bytes, as: UTF8.self), bytes.count, kernel, id])
+        }
         finished += 1
         if finished % ExecutionRegister.interval == 0 { try tidy() }
     }
 
     /// Forgets the oldest executions, and before them what the oldest of the others have shown.
-    private func tidy() throws(DatabaseError) {
-        let rows = try database.run(
-            "SELECT rowid, size FROM executions WHERE kernel = ? AND result IS NOT NULL ORDER BY rowid DESC",
-            [.text(kernel)])
-        let small = ExecutionRegister.bytes(ExecutionRegister.expired).count
-        var total: Int64 = 0
-        for (index, row) in rows.enumerated() {
-            guard case .integer(let name) = row[0], case .integer(let size) = row[1] else { continue }
-            total += size
-            if index >= ExecutionRegister.kept {
-                try database.run("DELETE FROM executions WHERE rowid = ?", [.integer(name)])
-            } else if total > ExecutionRegister.room, size > small {
-                try keep(ExecutionRegister.expired, "rowid = ?", .integer(name))
+    private func tidy() throws {
+        let kernel = kernel
+        let expired = ExecutionRegister.bytes(ExecutionRegister.expired)
+        try queue.write { database in
+            let rows = try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT rowid AS name, size FROM executions WHERE kernel = ? AND result IS NOT NULL
+                      ORDER BY rowid DESC
+                    """, arguments: [kernel])
+            var total: Int64 = 0
+            for (index, row) in rows.enumerated() {
+                guard let name: Int64 = row.read("name"), let size: Int64 = row.read("size") else { continue }
+                total += size
+                if index >= ExecutionRegister.kept {
+                    try database.execute(sql: "DELETE FROM executions WHERE rowid = ?", arguments: [name])
+                } else if total > ExecutionRegister.room, size > expired.count {
+                    try database.execute(
+                        sql: "UPDATE executions SET result = ?, size = ? WHERE rowid = ?",
+                        arguments: [String(decoding: expired, as: UTF8.self), expired.count, name])
+                }
             }
         }
     }
 
-    private func keep(
-        _ result: [String: JSONValue], _ condition: String, _ name: Database.Value
-    ) throws(DatabaseError) {
-        let bytes = ExecutionRegister.bytes(result)
-        try database.run(
-            "UPDATE executions SET result = ?, size = ? WHERE kernel = ? AND \(condition)",
-            [
-                .text(String(decoding: bytes, as: UTF8.self)), .integer(Int64(bytes.count)), .text(kernel), name,
-            ])
-    }
-
     private static func bytes(_ result: [String: JSONValue]) -> [UInt8] { JSONValue.object(result).encoded() }
 
-    func entry(_ id: String) throws(DatabaseError) -> Entry? { try entries("id = ?", [.text(id)]).first }
+    func entry(_ id: String) throws -> Entry? { try entries("id = ?", id).first }
 
-    func entry(key: String) throws(DatabaseError) -> Entry? { try entries("key = ?", [.text(key)]).first }
+    func entry(key: String) throws -> Entry? { try entries("key = ?", key).first }
 
     /// Those that have not ended, the oldest first.
-    func unfinished() throws(DatabaseError) -> [Entry] { try entries("result IS NULL", []) }
+    func unfinished() throws -> [Entry] { try entries("result IS NULL") }
 
-    private func entries(_ condition: String, _ values: [Database.Value]) throws(DatabaseError) -> [Entry] {
-        try database.run(
-            """
-            SELECT \(ExecutionRegister.columns) FROM executions WHERE kernel = ? AND \(condition) ORDER BY rowid
-            """, [.text(kernel)] + values
-        ).compactMap { row in
-            guard case .text(let id) = row[0], case .text(let request) = row[1],
-                case .integer(let generation) = row[2], case .integer(let since) = row[3],
+    private func entries(_ condition: String, _ value: String? = nil) throws -> [Entry] {
+        let arguments = StatementArguments([kernel] + [value].compactMap { $0 })
+        return try queue.read { database in
+            try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT id, request, generation, since, result FROM executions
+                      WHERE kernel = ? AND \(condition) ORDER BY rowid
+                    """, arguments: arguments)
+        }.compactMap { row in
+            guard let id: String = row.read("id"), let request: String = row.read("request"),
+                let generation: Int64 = row.read("generation"), let since: Int64 = row.read("since"),
                 let order = (try? JSONValue(parsing: Array(request.utf8))).flatMap({ ExecutionOrder($0) })
             else { return nil }
-            var result: [String: JSONValue]?
-            if case .text(let text) = row[4] { result = (try? JSONValue(parsing: Array(text.utf8)))?.objectValue }
+            let result: String? = row.read("result")
             return Entry(
                 id: id, order: order, generation: UInt64(clamping: generation), since: UInt64(clamping: since),
-                result: result)
+                result: result.flatMap { try? JSONValue(parsing: Array($0.utf8)) }?.objectValue)
         }
-    }
-
-    private static func text(_ value: JSONValue) -> Database.Value {
-        .text(String(decoding: value.encoded(), as: UTF8.self))
     }
 }

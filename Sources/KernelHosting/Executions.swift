@@ -13,9 +13,8 @@ final class Executions: KernelFront {
     var onStubbornCell: (() -> Void)?
 
     private let kernel: String
-    private let path: String
     private let loop: EventLoop
-    private var opened: ExecutionRegister?
+    private let register: ExecutionRegister
     private var pending: [String: Execution] = [:]
     private var timers: [String: EventLoop.Timer] = [:]
     private var server: KernelServer?
@@ -26,9 +25,9 @@ final class Executions: KernelFront {
         didSet { follower?.holdsUp = !isWatched }
     }
 
-    init(kernel: String, path: String, loop: EventLoop) {
+    init(kernel: String, register: ExecutionRegister, loop: EventLoop) {
         self.kernel = kernel
-        self.path = path
+        self.register = register
         self.loop = loop
     }
 
@@ -45,7 +44,6 @@ final class Executions: KernelFront {
     func resume(_ server: KernelServer, generation: UInt64) throws {
         self.server = server
         self.generation = generation
-        let register = try register()
         var unsent: [ExecutionRegister.Entry] = []
         var since: UInt64?
         for entry in try register.unfinished() {
@@ -67,7 +65,6 @@ final class Executions: KernelFront {
 
     /// The interpreter was lost with an earlier process; nothing comes of what it has not ended.
     func abandon(_ message: String, reason: String) throws {
-        let register = try register()
         for entry in try register.unfinished() {
             let execution = Execution(id: entry.id, order: entry.order, number: 0)
             try register.finish(entry.id, execution.result(failure: (message, reason)))
@@ -83,7 +80,6 @@ final class Executions: KernelFront {
 
     /// Begins an execution. One whose key is known is the earlier one.
     func submit(_ id: String, _ order: ExecutionOrder, key: String?) throws -> ExecutionReport {
-        let register = try register()
         if let key, let known = try register.entry(key: key) {
             guard known.order == order else { throw HostingError.keyReused(key) }
             return report(known)
@@ -100,7 +96,7 @@ final class Executions: KernelFront {
     /// How an execution is; nil for one that is not known.
     func report(_ id: String) throws -> ExecutionReport? {
         if let execution = pending[id] { return report(execution) }
-        return try register().entry(id).map(report)
+        return try register.entry(id).map(report)
     }
 
     /// The executions that have not ended, the oldest first.
@@ -108,7 +104,7 @@ final class Executions: KernelFront {
 
     /// Where the events of an execution begin; nil for one that is not known.
     func place(_ id: String) throws -> (generation: UInt64, since: UInt64, isPending: Bool)? {
-        try register().entry(id).map { ($0.generation, $0.since, pending[id] != nil) }
+        try register.entry(id).map { ($0.generation, $0.since, pending[id] != nil) }
     }
 
     /// Whether an execution runs, rather than waits or has ended.
@@ -125,13 +121,6 @@ final class Executions: KernelFront {
 
     private func report(_ execution: Execution) -> ExecutionReport {
         execution.report(isAsking: server?.isAsking(execution.number) ?? false)
-    }
-
-    private func register() throws -> ExecutionRegister {
-        if let opened { return opened }
-        let register = try ExecutionRegister(path: path, kernel: kernel)
-        opened = register
-        return register
     }
 
     private func send(_ id: String, _ order: ExecutionOrder) {
@@ -186,7 +175,7 @@ final class Executions: KernelFront {
             execution.reasonOfDeath = death.code
         }
         // Without room on the disk it is told as lost, and not as running for ever.
-        try? register().finish(id, execution.result(failure: failure))
+        try? register.finish(id, execution.result(failure: failure))
         guard pending.isEmpty, let follower else { return }
         server?.forget(follower)
         self.follower = nil

@@ -14,8 +14,8 @@ public actor HostedKernel {
         let state: String
         let keeper: String
         let ledger: String?
-        /// The file of the register, for what a kernel itself writes down.
-        let register: String
+        /// For what a kernel itself writes down.
+        let register: KernelRegister
         let limits: KernelLimits
         let logger: Logger
         let plan: @Sendable (KernelOrigin, _ kernel: String, _ sandbox: String) throws -> KernelOrder
@@ -46,7 +46,8 @@ public actor HostedKernel {
     var clients: [String: Client] = [:]
     let observers = Observers()
     var sockets: KernelSockets?
-    private(set) lazy var executions = Executions(kernel: id, path: place.register, loop: thread.loop)
+    private(set) lazy var executions = Executions(
+        kernel: id, register: ExecutionRegister(place.register.queue, kernel: id), loop: thread.loop)
     /// How many numbers the events of the interpreters before this one have.
     private(set) var base: UInt64
     /// What the interpreter before the current one has said.

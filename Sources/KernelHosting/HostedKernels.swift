@@ -4,6 +4,7 @@ public import KernelRuntime
 import LinuxKit
 public import Logging
 import Metrics
+import ServerDatabase
 
 /// The kernels of a server, and the register of them that outlives it.
 public actor HostedKernels {
@@ -53,15 +54,15 @@ public actor HostedKernels {
             adopting: try SystemError.checkErrno(
                 "open", open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600), on: lockPath))
         guard flock(lock.number, LOCK_EX | LOCK_NB) == 0 else { throw HostingError.inUse(state) }
-        let path = "\(state)/\(HostedKernels.file)"
-        register = try KernelRegister(path: path)
+        register = try KernelRegister(path: "\(state)/\(HostedKernels.file)")
         damage += register.damage
         if let ledger { damage += HostedKernels.look(at: ledger) }
         HostingMetrics.prepare()
         let (deaths, teller) = AsyncStream.makeStream(of: KernelDeath.self, bufferingPolicy: .bufferingNewest(256))
         self.deaths = deaths
         place = HostedKernel.Place(
-            state: state, keeper: keeper, ledger: ledger, register: path, limits: limits, logger: logger, plan: plan,
+            state: state, keeper: keeper, ledger: ledger, register: register, limits: limits, logger: logger,
+            plan: plan,
             onDeath: { teller.yield($0) })
     }
 

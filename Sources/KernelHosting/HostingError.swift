@@ -1,13 +1,7 @@
-import SQLiteDatabase
-
 /// Why a server's kernels cannot be had.
 public enum HostingError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Another server has the state directory.
     case inUse(String)
-    /// A later version has written the register.
-    case laterRegister(String)
-    /// A database can be neither read nor written.
-    case unusable(String, reason: String)
     /// Somebody else could write into the state directory.
     case untrusted(String, reason: String)
     /// There is a kernel of this id.
@@ -25,8 +19,6 @@ public enum HostingError: Error, Hashable, Sendable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .inUse(let state): "another server runs in \(state); stop it, or name another folder by --state"
-        case .laterRegister(let path): "\(path) was written by a later version of Husk; use that, or another --state"
-        case .unusable(let path, let reason): "\(path) cannot be used: \(reason)"
         case .full(let count):
             "\(count) kernels is as many as there may be (--max-kernels); end one, or wait until one has ended"
         case .notRunning(let id): "the kernel \(id) does not run; restart it, or wait until it is restarted"
@@ -36,13 +28,5 @@ public enum HostingError: Error, Hashable, Sendable, CustomStringConvertible {
         case .exists(let id): "there is a kernel \(id) already"
         case .ended(let id): "the kernel \(id) has been ended"
         }
-    }
-}
-
-extension HostingError {
-    /// What SQLite says of a database, and what to do.
-    static func unusable(_ path: String, _ error: DatabaseError) -> HostingError {
-        let reason = error.description.replacing("\(path): ", with: "")
-        return .unusable(path, reason: error.advice.map { "\(reason). \($0)" } ?? reason)
     }
 }

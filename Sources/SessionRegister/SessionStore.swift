@@ -1,34 +1,35 @@
-import Glibc
-import SQLiteDatabase
+import GRDB
+import ServerDatabase
+
+import struct Foundation.Data
 
 /// The sessions of a state directory, for the server's next start. For one thread.
 public final class SessionStore {
-    /// The schema's number; a database with a higher one is a later Husk's.
-    private static let version: Int64 = 1
+    private static let schema: DatabaseSchema = {
+        var schema = DatabaseSchema(tables: ["sessions"])
+        schema.add("sessions") { database in
+            try database.execute(
+                sql: """
+                    CREATE TABLE sessions (
+                      id TEXT PRIMARY KEY, path TEXT NOT NULL, name TEXT, type TEXT NOT NULL, kernel TEXT NOT NULL)
+                      STRICT
+                    """)
+        }
+        return schema
+    }()
 
     /// What the database has, the oldest first.
     public private(set) var sessions: [Session] = []
+    /// What was damaged when it was opened, a sentence each.
+    public let damage: [String]
 
-    private let database: Database
+    private let queue: DatabaseQueue
 
-    /// Opens or makes the database, brings it to today's schema and reads it.
+    /// Opens or makes the database, brings it to today's schema and reads it. One that is damaged gets another name.
     public init(path: String) throws {
-        // Paths of documents are for their user alone, and SQLite would let everybody read them.
-        close(open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600))
-        database = try Database(path: path, patience: 5000)
-        try database.run("PRAGMA journal_mode = WAL")
-        let row = try database.run("PRAGMA user_version").first
-        guard case .integer(let version)? = row?.first, version <= SessionStore.version else {
-            throw SessionStoreError.later(path)
-        }
-        if version < 1 {
-            try database.run(
-                """
-                CREATE TABLE sessions (
-                  id TEXT PRIMARY KEY, path TEXT NOT NULL, name TEXT, type TEXT NOT NULL, kernel TEXT NOT NULL) STRICT
-                """)
-        }
-        if version < SessionStore.version { try database.run("PRAGMA user_version = \(SessionStore.version)") }
+        let opened = try ServerDatabase(path: path, schema: SessionStore.schema)
+        queue = opened.queue
+        damage = opened.findings.map(\.text)
         sessions = try read()
     }
 
@@ -37,36 +38,40 @@ public final class SessionStore {
     public func keep(_ wanted: [Session]) throws {
         guard wanted != sessions else { return }
         let known = Dictionary(sessions.map { ($0.id, $0) }) { $1 }
-        let ids = Set(wanted.map(\.id))
-        try database.transaction { () throws(DatabaseError) in
-            for session in sessions where !ids.contains(session.id) {
-                try database.run("DELETE FROM sessions WHERE id = ?", [.text(session.id)])
+        let gone = Set(known.keys).subtracting(wanted.map(\.id))
+        try queue.write { database in
+            for id in gone { try database.execute(sql: "DELETE FROM sessions WHERE id = ?", arguments: [id]) }
+            for session in wanted where known[session.id] != session {
+                try database.execute(
+                    sql: """
+                        INSERT INTO sessions VALUES
+                          (?, CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT))
+                          ON CONFLICT (id) DO UPDATE SET
+                          path = excluded.path, name = excluded.name, type = excluded.type, kernel = excluded.kernel
+                        """,
+                    arguments: [
+                        session.id, Data(session.path.utf8), session.name.map { Data($0.utf8) },
+                        Data(session.type.utf8),
+                        Data(session.kernelID.utf8),
+                    ])
             }
-            for session in wanted where known[session.id] != session { try write(session) }
         }
         sessions = wanted
     }
 
-    private func write(_ session: Session) throws(DatabaseError) {
-        try database.run(
-            """
-            INSERT INTO sessions VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
-              path = excluded.path, name = excluded.name, type = excluded.type, kernel = excluded.kernel
-            """,
-            [
-                .text(session.id), .text(session.path), session.name.map { .text($0) } ?? .null, .text(session.type),
-                .text(session.kernelID),
-            ])
-    }
+    /// Clients choose these texts, and GRDB ends one at its first NUL: they are read and written as bytes.
+    private static let texts = ["path", "name", "type", "kernel"].map { "CAST(\($0) AS BLOB) AS \($0)" }
 
-    private func read() throws(DatabaseError) -> [Session] {
-        try database.run("SELECT id, path, name, type, kernel FROM sessions ORDER BY rowid").compactMap {
-            guard case .text(let id) = $0[0], case .text(let path) = $0[1], case .text(let type) = $0[3],
-                case .text(let kernel) = $0[4]
+    private func read() throws -> [Session] {
+        let sql = "SELECT id, \(SessionStore.texts.joined(separator: ", ")) FROM sessions ORDER BY rowid"
+        return try queue.read { try Row.fetchAll($0, sql: sql) }.compactMap { row in
+            func text(_ column: String) -> String? {
+                (row.read(column) as Data?).map { String(decoding: $0, as: UTF8.self) }
+            }
+            guard let id: String = row.read("id"), let path = text("path"), let type = text("type"),
+                let kernel = text("kernel")
             else { return nil }
-            var name: String?
-            if case .text(let text) = $0[2] { name = text }
-            return Session(id: id, path: path, name: name, type: type, kernelID: kernel)
+            return Session(id: id, path: path, name: text("name"), type: type, kernelID: kernel)
         }
     }
 }

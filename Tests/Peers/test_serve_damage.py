@@ -165,8 +165,9 @@ def replace(path: Path) -> None:
 
 
 def take_away(path: Path) -> None:
-    """Takes a file away."""
-    path.rename(path.parents[len(path.parts) - 3] / f"{path.name}.taken")
+    """Takes a file away, out of the state directory."""
+    # The third folder of the path goes away with the tests.
+    path.rename(path.parents[len(path.parts) - 4] / f"{path.name}.taken")
 
 
 def become_folder(path: Path) -> None:
@@ -395,6 +396,25 @@ def test_register(server: Server, kernel: str, damage: Callable[[Path], None]) -
     assert_usable(server, kernel)
 
 
+@pytest.mark.parametrize("damage", DATABASE)
+def test_sessions(server: Server, damage: Callable[[Path], None]) -> None:
+    """Kernels live on without them, and what the file holds is not written over."""
+    session = {"path": "a.ipynb", "type": "notebook", "name": "", "kernel": {}}
+    made = server.post("/api/sessions", session)
+    assert made.status_code == 201, made.text
+    kernel = made.json()["kernel"]["id"]
+    server.kill()
+    path = state_of(server) / "sessions.sqlite"
+    damage(path)
+    of_log = damage in (scribble_log, log_as_folder)
+    file = path.with_name(f"{path.name}-wal") if of_log else path
+    before = content(file)
+    assert f"{file} is damaged: " in started_again(server)
+    assert_set_aside(file, before)
+    assert [model["id"] for model in server.get("/api/kernels").json()] == [kernel]
+    assert server.post("/api/sessions", session).status_code == 201
+
+
 def test_what_can_be_read_of_a_register(server: Server) -> None:
     """It is put into the new one: folders, and results of executions."""
     folder = server.root / "below"
@@ -458,15 +478,14 @@ def test_a_later_register(server: Server, kernel: str) -> None:
     server.kill()
     register = register_of(server)
     with sqlite3.connect(register) as database:
-        (version,) = database.execute("PRAGMA user_version").fetchone()
-        database.execute("PRAGMA user_version = 99")
+        database.execute("INSERT INTO grdb_migrations VALUES ('of tomorrow')")
     database.close()
     checkpoint(register)
     before = register.read_bytes()
     assert f"{register} was written by a later version of Husk" in refusal(server)
     assert register.read_bytes() == before
     with sqlite3.connect(register) as database:
-        database.execute(f"PRAGMA user_version = {version}")
+        database.execute("DELETE FROM grdb_migrations WHERE identifier = 'of tomorrow'")
     database.close()
     server.start_again()
     assert_usable(server, kernel)
@@ -474,13 +493,14 @@ def test_a_later_register(server: Server, kernel: str) -> None:
 
 @pytest.mark.parametrize("version", [1, 2])
 def test_an_earlier_register(server: Server, kernel: str, version: int) -> None:
-    """It is brought to today's schema, and its kernels are there."""
+    """It is brought to today's schema, and its kernels are there. Steps were counted then."""
     server.kill()
     with sqlite3.connect(register_of(server)) as database:
         database.execute("ALTER TABLE kernels DROP COLUMN terms")
         database.execute("ALTER TABLE executions DROP COLUMN size")
         if version == 1:
             database.execute("DROP TABLE executions")
+        database.execute("DROP TABLE grdb_migrations")
         database.execute(f"PRAGMA user_version = {version}")
     database.close()
     server.start_again()

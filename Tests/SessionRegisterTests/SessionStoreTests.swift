@@ -1,5 +1,6 @@
+import GRDB
 import Glibc
-import SQLiteDatabase
+import ServerDatabase
 import Testing
 
 @testable import SessionRegister
@@ -16,7 +17,10 @@ struct SessionStoreTests {
         }
 
         deinit {
-            for suffix in ["", "-wal", "-shm"] { unlink(path + suffix) }
+            for suffix in ["", "-wal", "-shm"] {
+                unlink(path + suffix)
+                unlink("\(path).damaged-1\(suffix)")
+            }
             rmdir(String(path.dropLast("/sessions.sqlite".count)))
         }
     }
@@ -47,20 +51,22 @@ struct SessionStoreTests {
     func failure() throws {
         let file = File()
         let store = try SessionStore(path: file.path)
-        let other = try Database(path: file.path, patience: 0)
-        try other.run("ALTER TABLE sessions RENAME TO away")
+        let other = try DatabaseQueue(path: file.path)
+        try other.write { try $0.execute(sql: "ALTER TABLE sessions RENAME TO away") }
         #expect(throws: DatabaseError.self) { try store.keep([session("1", path: "a")]) }
         #expect(store.sessions.isEmpty)
-        try other.run("ALTER TABLE away RENAME TO sessions")
+        try other.write { try $0.execute(sql: "ALTER TABLE away RENAME TO sessions") }
         try store.keep([session("1", path: "a"), session("2", path: "b")])
         #expect(try SessionStore(path: file.path).sessions.map(\.id) == ["1", "2"])
     }
 
-    @Test("A later version's database is left alone")
-    func later() throws {
+    @Test("A damaged database is set aside, and there are no sessions then")
+    func damaged() throws {
         let file = File()
-        _ = try SessionStore(path: file.path)
-        try Database(path: file.path, patience: 0).run("PRAGMA user_version = 99")
-        #expect(throws: SessionStoreError.later(file.path)) { try SessionStore(path: file.path) }
+        try SessionStore(path: file.path).keep([session("1", path: "a")])
+        truncate(file.path, 5000)
+        let store = try SessionStore(path: file.path)
+        #expect(store.sessions.isEmpty)
+        #expect(store.damage.count == 1 && store.damage[0].hasPrefix("\(file.path) is damaged: "))
     }
 }

@@ -1,23 +1,23 @@
+import GRDB
 import Glibc
 import LinuxKit
-import SQLiteDatabase
 
 /// A look at a database that an earlier process has left, before it is used. One that is damaged gets another name with
 /// what belongs to it, so that SQLite deletes nothing of it.
-enum DatabaseCheck {
+public enum DatabaseCheck {
     /// What was wrong.
-    struct Finding {
+    public struct Finding: Sendable {
         /// The sentence for a user.
-        let text: String
+        public let text: String
         /// The name that the database has now; nil when only a file beside it was damaged, or it is not there.
-        let name: String?
+        public let name: String?
     }
 
     /// What a write-ahead log begins with, but for its last bit (SQLite, "Database File Format", section 4.1).
     private static let logMagic: [UInt8] = [0x37, 0x7f, 0x06]
 
     /// Looks at the database of a path. Returns what was wrong; nil when nothing was, or when there is none.
-    static func run(_ path: String) throws -> Finding? {
+    public static func run(_ path: String) throws -> Finding? {
         if let finding = try checkCompanions(of: path) { return finding }
         return try damage(of: path).map { try setAside(path, reason: $0) }
     }
@@ -38,12 +38,17 @@ enum DatabaseCheck {
             // It was made and never written to; but SQLite would delete a log that belongs to something.
             return logSize == 0 ? nil : "it is \(size == nil ? "missing" : "empty"), and \(path)-wal is not"
         }
-        do throws(DatabaseError) {
-            try Database(path: path, patience: 5000).check()
-            return nil
-        } catch {
-            if error.isDamage { return error.description.replacing("\(path): ", with: "") }
-            throw HostingError.unusable(path, error)
+        do {
+            let found = try DatabaseQueue(path: path, configuration: ServerDatabase.configuration).read { database in
+                try String.fetchOne(database, sql: "PRAGMA quick_check(1)")
+            }
+            guard let found, found != "ok" else { return nil }
+            return found.split(separator: "\n").last.map(String.init) ?? ""
+        } catch let error as DatabaseError {
+            guard [.SQLITE_CORRUPT, .SQLITE_NOTADB].contains(error.resultCode) else {
+                throw ServerDatabaseError(path, error)
+            }
+            return error.message ?? "\(error.resultCode)"
         }
     }
 
