@@ -211,8 +211,8 @@ public actor HostedKernel {
         if let old { deaths[ObjectIdentifier(old)] = nil }
         HostingMetrics.restarts.increment()
         begin(new)
-        for client in clients.values { client.listener.move(to: new, base: base) }
-        observers.move(to: new, base: base)
+        for client in clients.values { client.listener.move(to: new, base: base, past: past) }
+        observers.move(to: new, base: base, past: past)
         do { try sockets?.move(to: new) } catch { place.logger.warning("The sockets of \(id) are lost: \(error)") }
         await keep(record)
         // The new one may have died while the old one was still the kernel's.

@@ -31,8 +31,7 @@ final class Observers {
     ) -> EventQueue {
         let queue = EventQueue()
         let listener = Listener(
-            to: server, base: base, past: past, after: sequence, holdsUp: isLive,
-            onceTold: isLive ? nil : { queue.finish() }
+            to: server, base: base, past: past, after: sequence, isLive: isLive, whenDone: { queue.finish() }
         ) { ObserverFront(session: $0, base: $1, request: request, queue: queue) }
         present[ObjectIdentifier(queue)] = Observer(
             listener: listener, queue: queue, request: request, isLive: isLive)
@@ -46,13 +45,10 @@ final class Observers {
     }
 
     /// Goes on with the next interpreter, for those who watch more than what the last one has said.
-    func move(to server: KernelServer, base: UInt64) {
+    func move(to server: KernelServer, base: UInt64, past: PastEvents?) {
         for observer in present.values {
-            if observer.isLive, observer.request == nil {
-                observer.listener.move(to: server, base: base)
-            } else {
-                observer.queue.finish()
-            }
+            let goesOn = observer.isLive && observer.request == nil
+            observer.listener.move(to: goesOn ? server : nil, base: base, past: past)
         }
     }
 

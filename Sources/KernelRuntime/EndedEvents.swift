@@ -17,17 +17,26 @@ public final class EndedEvents {
         self.loop = loop
     }
 
+    /// The number of its last event.
+    public var lastSequence: UInt64 { journal.lastSequence }
+
     /// Tells a client everything that follows a number, and calls `then` after that.
     public func follow(
         after sequence: UInt64, through front: any KernelFront, then: @escaping () -> Void
     ) -> Follower {
         let follower = Follower(Publisher(journal, after: sequence), front: front, holdsUp: false)
-        follower.onceTold(upTo: journal.lastSequence, then)
+        goOn(with: follower, then: then)
+        return follower
+    }
+
+    /// Tells the rest to a client that the interpreter's server has told a part, and calls `then` after that. One that
+    /// waits for a certain event waits for that instead.
+    public func goOn(with follower: Follower, then: @escaping () -> Void) {
+        if !follower.awaitsEvent { follower.onceTold(upTo: journal.lastSequence, then) }
         followers.append(follower)
         loop.after(.zero) { [weak self, weak follower] in
             if let follower { self?.run(follower) }
         }
-        return follower
     }
 
     /// Tells a client no more.

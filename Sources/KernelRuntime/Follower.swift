@@ -26,8 +26,11 @@ public final class Follower {
         end = (sequence, action)
     }
 
+    /// Whether somebody waits for it to have been told everything up to a sequence number.
+    var awaitsEvent: Bool { end != nil }
+
     /// Whether it has been told everything.
-    var isDone: Bool { publisher.isDone }
+    public var isDone: Bool { publisher.isDone }
 
     /// Tells what there is. Returns whether anything was taken.
     func run(_ memory: RequestMemory) -> Bool {

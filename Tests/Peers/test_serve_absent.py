@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +89,43 @@ def test_away_during_two_restarts(server: Server, kernel: str) -> None:
     channels = server.channels(kernel, "away")
     assert "dropped" in channels.receive()["content"]["text"]
     channels.close()
+
+
+@pytest.mark.parametrize("restarts", [1, 2, 3])
+def test_slow_during_restarts(server: Server, kernel: str, restarts: int) -> None:
+    """A client that is behind hears the rest of each interpreter, or how much is gone."""
+    slow = server.channels(kernel, "slow", V1)
+    watch = server.get(f"/api/kernels/{kernel}/events?since=0&follow=1", stream=True)
+    # More than the sockets between server and client hold, and less than the journal keeps.
+    code = "for n in range(30): print('x' * 999_990, n)"
+    result(server, execute(server, kernel, code))
+    for number in range(restarts):
+        assert server.post(f"/api/kernels/{kernel}/restart").status_code == 200
+        result(server, execute(server, kernel, f"print('after restart {number + 1}')"))
+    seen = [json.loads(line) for line in until(watch.iter_lines(), f"after restart {restarts}")]
+    got = []
+    while not got or f"after restart {restarts}\n" not in text(got[-1:]):
+        got.append(slow.receive())
+    slow.close()
+    watch.close()
+    first = "".join(f"{'x' * 999_990} {n}\n" for n in range(30))
+    numbers = [m["metadata"]["husk"]["seq"] for m in got if "husk" in m["metadata"]]
+    assert numbers == sorted(set(numbers))
+    gaps = [event for event in seen if event.get("type") == "truncated"]
+    for messages in (got, [event for event in seen if event not in gaps]):
+        said = text(messages)
+        assert said.startswith(first)
+        assert f"after restart {restarts - 1}\n" in said or restarts == 1
+    assert bool(gaps) == ("were dropped" in text(got)) == (restarts == 3)
+
+
+def until(lines: Iterator[bytes], text: str) -> Iterator[bytes]:
+    """The lines up to one with a text."""
+    for line in lines:
+        yield line
+        if text.encode() in line:
+            return
+    raise AssertionError(f"{text!r} did not come")
 
 
 def test_restart_is_announced(server: Server, kernel: str) -> None:
