@@ -14,8 +14,7 @@ final class Keeper {
 
     private let loop: EventLoop
     private let state: StateDirectory
-    private var listener: OwnedDescriptor
-    private var listenerWatch: EventLoop.Watch?
+    private var listener: MessageListener?
     private let signals: SignalSource
     private var undertaker: ProcessHandle
     private var undertakerWatch: EventLoop.Watch?
@@ -33,7 +32,6 @@ final class Keeper {
         state: StateDirectory, listener: consuming OwnedDescriptor, undertaker: consuming ProcessHandle
     ) throws(SystemError) {
         self.state = state
-        self.listener = listener
         self.undertaker = undertaker
         loop = try EventLoop()
         loop.rests = true
@@ -45,11 +43,11 @@ final class Keeper {
         hosts = WarmHosts(groups: groups, loop: loop)
         restWatch = RestWatch(loop: loop) { sandboxes.all }
         try SystemError.check("prctl(subreaper)", clinux_set_subreaper())
+        try listen(with: listener)
     }
 
     /// Serves until nobody needs it any more.
     func run() throws(SystemError) {
-        listenerWatch = try loop.watch(listener.number) { [unowned self] _ in acceptClients() }
         _ = try loop.watch(signals.descriptor.number) { [unowned self] _ in listenAgain() }
         watchUndertaker()
         sandboxes.onRetired = { [unowned self] in
@@ -78,22 +76,19 @@ final class Keeper {
         guard !state.hasSocket, (try? state.removeSocket()) != nil,
             let new = try? MessageSocket.listen(at: state.socket)
         else { return }
-        if let listenerWatch { loop.forget(listenerWatch) }
-        listener = new
-        listenerWatch = try? loop.watch(listener.number) { [unowned self] _ in acceptClients() }
+        listener?.stop()
+        try? listen(with: new)
     }
 
-    private func acceptClients() {
-        while let socket = try? MessageSocket.accept(from: listener) {
-            // The folder is mode 0700; this is the second lock on the same door.
-            guard let uid = try? socket.peerUserID(), uid == geteuid() || uid == 0,
-                (try? socket.descriptor.setNonBlocking(true)) != nil
-            else { continue }
-            let client = KeeperClient(socket)
-            clients[ObjectIdentifier(client)] = client
-            client.watch = try? loop.watch(client.socket.descriptor.number) { [unowned self, unowned client] _ in
-                read(client)
-            }
+    private func listen(with listener: consuming OwnedDescriptor) throws(SystemError) {
+        self.listener = try MessageListener(listener, on: loop) { [unowned self] in accept($0) }
+    }
+
+    private func accept(_ socket: consuming MessageSocket) {
+        let client = KeeperClient(socket)
+        clients[ObjectIdentifier(client)] = client
+        client.watch = try? loop.watch(client.socket.descriptor.number) { [unowned self, unowned client] _ in
+            read(client)
         }
         rest()
     }

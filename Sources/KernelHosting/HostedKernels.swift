@@ -74,11 +74,24 @@ public actor HostedKernels {
     public func adopt(spec: String) async throws -> [String] {
         var notes = damage
         for record in try records(spec: spec, &notes) {
-            let kernel = try make(record)
+            var living = record
+            living.phase = .living
+            let kernel = try make(living)
             do {
                 notes += HostedKernels.look(at: place.history(of: record.id))
                 notes += try await kernel.adopt()
+                if record.phase == .ending {
+                    await kernel.end()
+                    try register.forget(record.id)
+                    continue
+                }
+                try register.keep(await kernel.record)
                 HostingMetrics.began(.adopted)
+            } catch let error as KernelError where error.code == "kernel_unknown" && record.phase != .living {
+                // It has not come to be, or has come to the end that it was to have.
+                await kernel.end()
+                try register.forget(record.id)
+                continue
             } catch let error as KernelError where error.code == "kernel_unknown" {
                 HostingMetrics.began(.lost)
                 // A keeper that was killed has written nothing down.
@@ -157,14 +170,18 @@ public actor HostedKernels {
     ) async throws -> HostedKernel {
         guard kernels[id] == nil, !ending.contains(id) else { throw HostingError.exists(id) }
         if let maximum, kernels.count + ending.count >= maximum { throw HostingError.full(maximum) }
-        let record = KernelRecord(id: id, origin: origin)
+        var record = KernelRecord(id: id, origin: origin)
         let kernel = try make(record)
         kernels[id] = kernel
         order.append(id)
         let began = ContinuousClock.now
         do {
+            // Whatever becomes of this server, the next one knows where it belongs.
+            record.phase = .starting
+            try register.keep(record)
             try await kernel.start(through: sockets)
             guard kernels[id] === kernel else { throw HostingError.ended(id) }
+            record.phase = .living
             try register.keep(record)
             HostingMetrics.began(.started)
             HostingMetrics.started(in: began.duration(to: .now))
@@ -173,6 +190,7 @@ public actor HostedKernels {
             if kernels[id] === kernel { forget(id) }
             // It may run, and nobody would know of it.
             await kernel.end()
+            if kernels[id] == nil, !ending.contains(id) { try? register.forget(id) }
             throw error
         }
         return kernel
@@ -190,8 +208,9 @@ public actor HostedKernels {
         defer { whenEnded.forEach { $0(id) } }
         forget(id)
         ending.insert(id)
-        try? register.forget(id)
+        try? register.noteEnding(id)
         await kernel.end()
+        try? register.forget(id)
         HostingMetrics.ends.increment()
         ending.remove(id)
         return true

@@ -10,8 +10,7 @@ public actor KernelLeases {
     private nonisolated let thread: EventThread
     private let kernels: HostedKernels
     private let path: String
-    private var listener: OwnedDescriptorBox?
-    private var listenerWatch: EventLoop.Watch?
+    private var listener: MessageListener?
     /// Whether the server ends, and the kernels go on.
     private var isClosed = false
     private var owners: [ObjectIdentifier: LeaseOwner] = [:]
@@ -52,18 +51,17 @@ public actor KernelLeases {
         }
         // The lock of the register says that no other server listens there.
         unlink(path)
-        let listener = OwnedDescriptorBox(try MessageSocket.listen(at: path))
-        listenerWatch = try thread.loop.watch(listener.descriptor.number) { [weak self] _ in
-            self?.assumeIsolated { $0.accept() }
+        listener = try MessageListener(try MessageSocket.listen(at: path), on: thread.loop) { [weak self] socket in
+            let owner = LeaseOwner(socket)
+            self?.assumeIsolated { $0.accept(owner) }
         }
-        self.listener = listener
     }
 
     /// Lets go of all owners: their kernels go on, and they wait for the next server.
     public func close() {
         isClosed = true
         unlink(path)
-        if let listenerWatch { thread.loop.forget(listenerWatch) }
+        listener?.stop()
         listener = nil
         for owner in owners.values { forget(owner) }
         for kernel in forlorn.values { kernel.leave() }
@@ -72,19 +70,11 @@ public actor KernelLeases {
 
     // MARK: Owners
 
-    private func accept() {
-        guard let listener else { return }
-        while let socket = try? MessageSocket.accept(from: listener.descriptor) {
-            // The folder is mode 0700; this is the second lock on the same door.
-            guard (try? socket.peerUserID()) == geteuid(), (try? socket.descriptor.setNonBlocking(true)) != nil else {
-                continue
-            }
-            let owner = LeaseOwner(socket)
-            let name = ObjectIdentifier(owner)
-            owners[name] = owner
-            owner.watch = try? thread.loop.watch(owner.socket.descriptor.number) { [weak self] _ in
-                self?.assumeIsolated { $0.read(name) }
-            }
+    private func accept(_ owner: LeaseOwner) {
+        let name = ObjectIdentifier(owner)
+        owners[name] = owner
+        owner.watch = try? thread.loop.watch(owner.socket.descriptor.number) { [weak self] _ in
+            self?.assumeIsolated { $0.read(name) }
         }
     }
 

@@ -1,5 +1,14 @@
 /// What the server remembers of a kernel for its next start.
 struct KernelRecord: Hashable, Sendable {
+    /// How far a kernel has come in its life, for a server that finds it after a kill.
+    enum Phase: Int64, Sendable {
+        /// Its interpreter may have been started, or not.
+        case starting
+        case living
+        /// Somebody has asked for its end.
+        case ending
+    }
+
     /// The kernel's id in the API.
     let id: String
     let origin: KernelOrigin
@@ -7,6 +16,7 @@ struct KernelRecord: Hashable, Sendable {
     var generation: UInt64 = 1
     /// How many numbers the events of the earlier ones have.
     var base: UInt64 = 0
+    var phase = Phase.living
     /// What clients have shown to have, by their names.
     private(set) var positions: [String: UInt64] = [:]
     /// The names, those that were noted first in front.
@@ -15,12 +25,15 @@ struct KernelRecord: Hashable, Sendable {
     /// How many clients are known; the oldest one is forgotten.
     private static let clients = 64
 
-    init(id: String, origin: KernelOrigin, generation: UInt64 = 1, base: UInt64 = 0, positions: [String: UInt64] = [:])
-    {
+    init(
+        id: String, origin: KernelOrigin, generation: UInt64 = 1, base: UInt64 = 0, phase: Phase = .living,
+        positions: [String: UInt64] = [:]
+    ) {
         self.id = id
         self.origin = origin
         self.generation = generation
         self.base = base
+        self.phase = phase
         self.positions = positions
         names = positions.sorted { $0.value < $1.value }.map(\.key)
     }

@@ -30,6 +30,10 @@ struct KernelRegister {
             try database.execute(sql: "ALTER TABLE kernels ADD COLUMN terms BLOB")
             try database.execute(sql: "ALTER TABLE executions ADD COLUMN size INTEGER NOT NULL DEFAULT 0")
         }
+        schema.add("phases") { database in
+            let phase = KernelRecord.Phase.living.rawValue
+            try database.execute(sql: "ALTER TABLE kernels ADD COLUMN phase INTEGER NOT NULL DEFAULT \(phase)")
+        }
         return schema
     }()
 
@@ -82,6 +86,7 @@ struct KernelRegister {
                     spec: spec, path: path, environment: environment,
                     terms: terms.flatMap { try? LeaseTerms(decoding: Array($0)) }),
                 generation: UInt64(clamping: generation), base: UInt64(clamping: base),
+                phase: (row.read("phase") as Int64?).flatMap(KernelRecord.Phase.init) ?? .living,
                 positions: KernelRegister.members(positions).compactMapValues(\.integerValue).mapValues {
                     UInt64(clamping: $0)
                 })
@@ -95,17 +100,25 @@ struct KernelRegister {
             KernelRegister.text(record.origin.environment.mapValues { .string($0) }),
             Int64(clamping: record.generation), Int64(clamping: record.base),
             KernelRegister.text(record.positions.mapValues { .integer(Int64(clamping: $0)) }),
-            record.origin.terms.map { Data($0.encoded) },
+            record.origin.terms.map { Data($0.encoded) }, record.phase.rawValue,
         ]
         try queue.write { database in
             try database.execute(
                 sql: """
-                    INSERT INTO kernels (id, spec, path, environment, generation, base, positions, terms)
-                      VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
+                    INSERT INTO kernels (id, spec, path, environment, generation, base, positions, terms, phase)
+                      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
                       spec = excluded.spec, path = excluded.path, environment = excluded.environment,
                       terms = excluded.terms, generation = excluded.generation, base = excluded.base,
-                      positions = excluded.positions
+                      positions = excluded.positions, phase = excluded.phase
                     """, arguments: arguments)
+        }
+    }
+
+    /// Notes that somebody has asked for a kernel's end.
+    func noteEnding(_ id: String) throws {
+        try queue.write { database in
+            try database.execute(
+                sql: "UPDATE kernels SET phase = ? WHERE id = ?", arguments: [KernelRecord.Phase.ending.rawValue, id])
         }
     }
 

@@ -93,10 +93,16 @@ final class KernelSockets: KernelFront {
         guard let key = SigningKey(scheme: connection.signatureScheme, key: connection.key) else {
             throw ConnectionFileError(field: "signature_scheme", "is not known")
         }
+        var copies: [Int32] = []
+        do {
+            for listener in listeners { copies.append(try listener.descriptor.duplicate().release()) }
+        } catch {
+            for copy in copies { Glibc.close(copy) }
+            throw error
+        }
         return try ZMQFront(
-            server, connection: connection, key: key,
-            listeners: try listeners.map { try $0.descriptor.duplicate().release() }, isResumed: isResumed,
-            loop: server.loop, logger: logger)
+            server, connection: connection, key: key, listeners: copies, isResumed: isResumed, loop: server.loop,
+            logger: logger)
     }
 
     /// Goes on with the kernel's next interpreter.

@@ -57,7 +57,7 @@ extension KernelServer {
             // A position is none until something has been told.
             let isWhole =
                 switch name {
-                case "session": status.st_size == 32
+                case "session": readSession() != nil
                 case "position": status.st_size == 24 || status.st_size == 0
                 default: readHello() != nil
                 }

@@ -27,6 +27,7 @@ extension SessionMachine {
             refuse(request, "JournalDamaged", reason, &outputs)
         }
         hello = hello ?? known
+        if hello != nil { answerWaiting(&outputs) }
         memory.remember(SessionMachine.nobody(number: memory.nextNumber + SessionMachine.skip))
         return outputs
     }

@@ -291,13 +291,18 @@ struct SessionMachine {
         answer(request, .object(content), &outputs)
     }
 
+    /// Answers who has asked before the interpreter had said what it is.
+    mutating func answerWaiting(_ outputs: inout [Output]) {
+        for request in waitingForHello { answerKernelInfo(request, &outputs) }
+        waitingForHello = []
+    }
+
     // MARK: The interpreter
 
     private mutating func interpreterSaid(_ message: ChannelMessage, _ number: UInt64, _ outputs: inout [Output]) {
         if message.type == "hello" {
             hello = (try? JSONValue(parsing: message.content)) ?? .object([:])
-            for request in waitingForHello { answerKernelInfo(request, &outputs) }
-            waitingForHello = []
+            answerWaiting(&outputs)
             startNext(.main, &outputs)
             return startNext(.control, &outputs)
         }

@@ -3,6 +3,9 @@ import LinuxKit
 
 /// An owner's line to the server of a state directory.
 public final class LeaseConnection {
+    /// How long a server may take to say that it is one, and to do what it is asked: one that is stopped never answers.
+    private static let patience = (hello: Duration.seconds(5), answer: Duration.seconds(60))
+
     private let socket: MessageSocket
 
     /// The descriptor to wait on.
@@ -19,14 +22,21 @@ public final class LeaseConnection {
             (try? socket.peerUserID()) == geteuid()
         else { return nil }
         self.socket = socket
-        guard (try? ask(.hello)) == .hello else { return nil }
+        guard (try? ask(.hello, patience: LeaseConnection.patience.hello)) == .hello else { return nil }
     }
 
-    /// Asks, and waits for the answer.
+    /// Asks, and waits for the answer. Throws ETIMEDOUT for a server that gives none.
     ///
     /// - Parameter descriptors: they stay the caller's.
     public func ask(_ request: LeaseRequest, descriptors: [Int32] = []) throws -> LeaseReply {
+        try ask(request, descriptors: descriptors, patience: LeaseConnection.patience.answer)
+    }
+
+    private func ask(
+        _ request: LeaseRequest, descriptors: [Int32] = [], patience: Duration
+    ) throws -> LeaseReply {
         try socket.send(request.encoded, descriptors: descriptors)
+        guard try socket.descriptor.waitUntilReadable(atMost: patience) else { throw SystemError("poll", ETIMEDOUT) }
         guard let reply = try next() else { throw SystemError("recvmsg", ECONNRESET) }
         return reply
     }

@@ -43,4 +43,16 @@ public struct OwnedDescriptor: ~Copyable, Sendable {
     public borrowing func setNonBlocking(_ on: Bool) throws(SystemError) {
         try SystemError.check("fcntl(F_SETFL)", clinux_set_nonblocking(raw, on))
     }
+
+    /// Blocks until there is something to read, or an end. Returns false when that takes longer.
+    public borrowing func waitUntilReadable(atMost limit: Duration) throws(SystemError) -> Bool {
+        let deadline = ContinuousClock.now + limit
+        while true {
+            let left = max(.zero, ContinuousClock.now.duration(to: deadline)) / .milliseconds(1)
+            var waiting = pollfd(fd: raw, events: Int16(POLLIN), revents: 0)
+            let count = poll(&waiting, 1, Int32(left.rounded(.up)))
+            if count >= 0 { return count > 0 }
+            guard errno == EINTR else { throw SystemError("poll", errno) }
+        }
+    }
 }

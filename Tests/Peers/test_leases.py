@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import requests
 from jupyter_client.blocking.client import BlockingKernelClient
@@ -251,6 +253,38 @@ def test_without_the_server(server: Server, own: Own, tmp_path: Path, option: st
         kernel = own(option)
     assert kernel.client().run_ok("print(1)").stdout == "1\n"
     assert listed(server) == []
+
+
+def test_server_that_is_stopped(server: Server, tmp_path: Path) -> None:
+    """One that gives no answer is none: the process serves the kernel itself."""
+    server.process.send_signal(signal.SIGSTOP)
+    try:
+        with Kernel.husk(server.husk, tmp_path) as kernel:
+            assert kernel.client(timeout=60).run_ok("print(1)").stdout == "1\n"
+    finally:
+        server.process.send_signal(signal.SIGCONT)
+    assert listed(server) == []
+
+
+def test_server_out_of_descriptors(server: Server, own: Own) -> None:
+    """It rests instead of being woken for ever, and goes on when it has some again."""
+    process = psutil.Process(server.process.pid)
+    before = process.rlimit(psutil.RLIMIT_NOFILE)
+    waiting = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    taken = {int(path.name) for path in Path(f"/proc/{process.pid}/fd").iterdir()}
+    free = next(number for number in range(len(taken) + 1) if number not in taken)
+    process.rlimit(psutil.RLIMIT_NOFILE, (free, before[1]))
+    try:
+        waiting.connect(str(server.husk.state / "server.sock"))
+        used = process.cpu_times()
+        # What is measured is what it does in this time.
+        time.sleep(2)
+        after = process.cpu_times()
+        assert after.user + after.system - used.user - used.system < 0.5
+    finally:
+        process.rlimit(psutil.RLIMIT_NOFILE, before)
+    assert own().client().run_ok("print(1)").stdout == "1\n"
+    waiting.close()
 
 
 def test_after_a_server_that_was_killed(husk: Husk, base: Path, tmp_path: Path) -> None:

@@ -473,6 +473,54 @@ def test_a_restart_that_the_register_has_lost(server: Server, kernel: str) -> No
     assert_usable(server, kernel)
 
 
+def note_phase(server: Server, kernel: str, phase: int) -> None:
+    """Leaves a register as a server does that is killed while it starts or ends a kernel."""
+    with sqlite3.connect(register_of(server)) as database:
+        database.execute("UPDATE kernels SET phase = ? WHERE id = ?", (phase, kernel))
+    database.close()
+
+
+def test_a_kernel_that_was_being_started(server: Server) -> None:
+    """One whose interpreter runs is there with what it was to have; of another one nobody knows."""
+    (server.root / "below").mkdir()
+    kernel = server.start_kernel(path="below")
+    unborn = server.start_kernel()
+    server.kill()
+    for identifier in (kernel, unborn):
+        note_phase(server, identifier, 0)
+    stopped = server.husk.run("stop", unborn)
+    assert stopped.returncode == 0, stopped.stderr
+    said = started_again(server)
+    assert kernel not in said
+    assert unborn not in said
+    (model,) = server.get("/api/kernels").json()
+    assert model["id"] == kernel
+    channels = server.channels(kernel)
+    assert text(channels.run("import os; print(os.path.basename(os.getcwd()))")) == "below\n"
+    channels.close()
+    # It lives like any other one now.
+    server.kill()
+    assert server.husk.run("stop", kernel).returncode == 0
+    server.start_again()
+    (model,) = server.get("/api/kernels").json()
+    assert model["execution_state"] == "dead"
+
+
+def test_a_kernel_that_was_being_ended(server: Server, kernel: str) -> None:
+    """It ends, as somebody has asked for, whether or not it had ended before the server."""
+    gone = server.start_kernel()
+    server.kill()
+    for identifier in (kernel, gone):
+        note_phase(server, identifier, 2)
+    assert server.husk.run("stop", gone).returncode == 0
+    server.start_again()
+    assert server.get("/api/kernels").json() == []
+    assert kernel not in server.husk.run("ps").stdout
+    server.kill()
+    server.start_again()
+    assert server.get("/api/kernels").json() == []
+
+
 def test_a_later_register(server: Server, kernel: str) -> None:
     """It is left alone, and the server does not start."""
     server.kill()
@@ -497,6 +545,7 @@ def test_an_earlier_register(server: Server, kernel: str, version: int) -> None:
     server.kill()
     with sqlite3.connect(register_of(server)) as database:
         database.execute("ALTER TABLE kernels DROP COLUMN terms")
+        database.execute("ALTER TABLE kernels DROP COLUMN phase")
         database.execute("ALTER TABLE executions DROP COLUMN size")
         if version == 1:
             database.execute("DROP TABLE executions")

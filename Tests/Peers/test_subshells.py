@@ -65,6 +65,8 @@ def test_answers_while_the_main_shell_is_busy(client: Client, code: str) -> None
     client.interrupt()
     assert client.finish(cell).reply["status"] == "error"
     assert client.run_ok("print(kept)").stdout == "[1, 2]\n"
+    names = "import threading; print([t.name for t in threading.enumerate()])"
+    assert client.run_ok(names).stdout == "['MainThread']\n"
 
 
 def test_output_of_each_is_its_own(client: Client) -> None:

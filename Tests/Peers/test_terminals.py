@@ -129,9 +129,9 @@ def test_a_shell(terminal: Terminal) -> None:
 
 def test_keys(terminal: Terminal) -> None:
     """Ctrl-C interrupts, Ctrl-Z stops, fg goes on: the shell controls jobs."""
-    terminal.type("cat\r")
-    # The shell's own mode of the terminal ends with its line.
-    terminal.until("\x1b[?2004l\r")
+    # The shell's own mode of the terminal has ended when it runs something.
+    terminal.type("echo run''ning; cat\r")
+    terminal.until("running\r\n")
     terminal.type("typed\r")
     # What is typed is shown by the terminal, and then by cat.
     terminal.until("typed\r\ntyped\r\n")

@@ -103,9 +103,13 @@ class Subshell:
     def end(self) -> None:
         """End a subshell that is idle, and wait for its thread."""
         self.loop.call_soon_threadsafe(self.stop)
-        if self.thread is not None:
-            # A task that was left behind may block its loop for ever.
-            self.thread.join(_PATIENCE)
+        if self.thread is None:
+            return
+        # A task that was left behind may block its loop for ever. Not by `join`: on the channel's thread, which
+        # Python has not made, that would leave a "Dummy" thread behind for all to see.
+        deadline = time.monotonic() + _PATIENCE
+        while self.thread.is_alive() and time.monotonic() < deadline:
+            time.sleep(0.001)
 
     def interrupt(self) -> None:
         """Interrupt the cell of a subshell from the main thread, where signals arrive."""
