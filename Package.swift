@@ -95,6 +95,7 @@ let package = Package(
         .target(name: "JupyterProtocol", dependencies: [crypto], swiftSettings: strict),
         .target(name: "SQLiteDatabase", dependencies: ["CSQLite"], swiftSettings: strict),
         .target(name: "HistoryStore", dependencies: ["JupyterProtocol", "SQLiteDatabase"], swiftSettings: strict),
+        .target(name: "BoundedQueue", dependencies: [collections], swiftSettings: strict),
         .target(name: "ServerDatabase", dependencies: ["LinuxKit", grdb], swiftSettings: strict),
         .target(name: "UsageLedger", dependencies: ["JupyterProtocol", "SQLiteDatabase"], swiftSettings: strict),
         .target(name: "NotebookFormat", dependencies: ["JupyterProtocol"], swiftSettings: strict),
@@ -105,7 +106,7 @@ let package = Package(
             dependencies: ["CLinux", "JupyterProtocol", "JupyterServerAPI", "LinuxKit", "NotebookFormat", crypto],
             swiftSettings: strict),
         .target(name: "ConfigStore", dependencies: ["JupyterProtocol", "LinuxKit"], swiftSettings: strict),
-        .target(name: "ServerEvents", dependencies: ["JupyterProtocol", collections], swiftSettings: strict),
+        .target(name: "ServerEvents", dependencies: ["BoundedQueue", "JupyterProtocol"], swiftSettings: strict),
         .target(
             name: "SessionRegister", dependencies: ["JupyterServerAPI", "ServerDatabase", grdb], swiftSettings: strict),
         .target(name: "KernelWebSocket", dependencies: ["JupyterProtocol"], swiftSettings: strict),
@@ -141,11 +142,12 @@ let package = Package(
         .target(
             name: "KernelHosting",
             dependencies: [
-                "JupyterProtocol", "KeeperWire", "KernelRuntime", "LeaseWire", "LinuxKit", "NotebookFormat",
-                "ServerDatabase", collections, grdb, logging, metrics, tracing,
+                "BoundedQueue", "JupyterProtocol", "KeeperWire", "KernelRuntime", "LeaseWire", "LinuxKit",
+                "NotebookFormat", "ServerDatabase", collections, grdb, logging, metrics, tracing,
             ], swiftSettings: strict),
         .target(
-            name: "TerminalHosting", dependencies: ["KeeperWire", "KernelRuntime", "LinuxKit", "WebSocketTerminal"],
+            name: "TerminalHosting",
+            dependencies: ["BoundedQueue", "KeeperWire", "KernelRuntime", "LinuxKit", "WebSocketTerminal"],
             swiftSettings: strict),
         .target(name: "Replay", dependencies: ["JupyterProtocol", "NotebookFormat"], swiftSettings: strict),
         // What knows of HTTP and nothing of kernels.
@@ -161,7 +163,8 @@ let package = Package(
         .target(
             name: "JupyterServer",
             dependencies: [
-                "AccessRules", "ConfigStore", "ContentsStore", "JupyterProtocol", "JupyterServerAPI", "KernelHosting",
+                "AccessRules", "BoundedQueue", "ConfigStore", "ContentsStore", "JupyterProtocol", "JupyterServerAPI",
+                "KernelHosting",
                 "KernelRuntime", "KernelWebSocket", "LinuxKit", "PrometheusMetrics", "ServerEvents", "SessionRegister",
                 "TerminalHosting", "UsageLedger", "WebServing", "WebSocketTerminal", crypto, hummingbird,
                 hummingbirdCore,
@@ -226,10 +229,12 @@ let package = Package(
             name: "ConfigStoreTests", dependencies: ["ConfigStore", "JupyterProtocol", "LinuxKit"],
             swiftSettings: strict),
         .testTarget(
-            name: "ServerEventsTests", dependencies: ["JupyterProtocol", "ServerEvents"], swiftSettings: strict),
+            name: "ServerEventsTests", dependencies: ["BoundedQueue", "JupyterProtocol", "ServerEvents"],
+            swiftSettings: strict),
         .testTarget(
             name: "SessionRegisterTests",
             dependencies: ["JupyterServerAPI", "ServerDatabase", "SessionRegister", grdb], swiftSettings: strict),
+        .testTarget(name: "BoundedQueueTests", dependencies: ["BoundedQueue"], swiftSettings: strict),
         .testTarget(
             name: "ServerDatabaseTests", dependencies: ["ServerDatabase", grdb], swiftSettings: strict),
         .testTarget(name: "WebSocketTerminalTests", dependencies: ["WebSocketTerminal"], swiftSettings: strict),
@@ -239,7 +244,8 @@ let package = Package(
             name: "JupyterServerTests", dependencies: ["JupyterProtocol", "JupyterServer", "JupyterServerAPI"],
             swiftSettings: strict),
         .testTarget(
-            name: "KernelHostingTests", dependencies: ["JupyterProtocol", "KeeperWire", "KernelHosting"],
+            name: "KernelHostingTests",
+            dependencies: ["BoundedQueue", "JupyterProtocol", "KeeperWire", "KernelHosting"],
             swiftSettings: strict),
         .testTarget(
             name: "OTLPTracingTests", dependencies: ["JupyterProtocol", "OTLPTracing", tracing],

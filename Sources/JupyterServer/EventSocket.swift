@@ -1,4 +1,5 @@
 import AccessRules
+import BoundedQueue
 import Glibc
 import HTTPTypes
 import ServerEvents
@@ -23,8 +24,10 @@ struct EventSocket: Sendable {
                 do { for try await _ in messages {} } catch {}
             }
             group.addTask {
-                while let bytes = await subscription.next() {
-                    guard (try? await writer.send(text: bytes)) != nil else { return }
+                while let events = await subscription.next() {
+                    for bytes in events {
+                        guard (try? await writer.send(text: bytes)) != nil else { return }
+                    }
                 }
                 if !Task.isCancelled {
                     try? await writer.close(EventSocket.tryAgain, "Too many events were not taken.")

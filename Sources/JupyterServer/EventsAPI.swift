@@ -1,3 +1,4 @@
+import BoundedQueue
 import JupyterServerAPI
 import KernelHosting
 

@@ -1,3 +1,4 @@
+import BoundedQueue
 import TerminalHosting
 import WebServing
 import WebSocketTerminal

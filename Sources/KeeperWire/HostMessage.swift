@@ -18,8 +18,7 @@ public enum HostMessage: Hashable, Sendable {
         var writer = WireWriter()
         switch self {
         case .ready(let failure):
-            writer.append(UInt8(0))
-            writer.append(KeeperVersion.current)
+            writer.appendHello()
             writer.append(failure)
         case .fork(let entry):
             writer.append(UInt8(1))
@@ -38,12 +37,9 @@ public enum HostMessage: Hashable, Sendable {
     /// Reads a message.
     public init(decoding bytes: [UInt8]) throws(WireError) {
         var reader = WireReader(bytes)
-        let kind = try reader.integer(UInt8.self)
+        let kind = try reader.kind()
         switch kind {
-        case 0:
-            let version = try reader.integer(UInt32.self)
-            guard version == KeeperVersion.current else { throw .version(theirs: version) }
-            self = .ready(failure: try reader.string())
+        case 0: self = .ready(failure: try reader.string())
         case 1: self = .fork(try EntrySpec(from: &reader))
         case 2: self = .forked(pid: try reader.integer())
         case 3: self = .sit

@@ -19,8 +19,7 @@ public enum KeeperReply: Hashable, Sendable {
         var writer = WireWriter()
         switch self {
         case .hello(let pid):
-            writer.append(UInt8(0))
-            writer.append(KeeperVersion.current)
+            writer.appendHello()
             writer.append(pid)
         case .done: writer.append(UInt8(1))
         case .running(let facts):
@@ -44,12 +43,9 @@ public enum KeeperReply: Hashable, Sendable {
     /// Reads a message.
     public init(decoding bytes: [UInt8]) throws(WireError) {
         var reader = WireReader(bytes)
-        let kind = try reader.integer(UInt8.self)
+        let kind = try reader.kind()
         switch kind {
-        case 0:
-            let version = try reader.integer(UInt32.self)
-            guard version == KeeperVersion.current else { throw .version(theirs: version) }
-            self = .hello(pid: try reader.integer())
+        case 0: self = .hello(pid: try reader.integer())
         case 1: self = .done
         case 2: self = .running(kernel: try KernelFacts(from: &reader))
         case 3: self = .refused(code: try reader.string(), reason: try reader.string())

@@ -23,9 +23,7 @@ public enum KeeperRequest: Hashable, Sendable {
     public var encoded: [UInt8] {
         var writer = WireWriter()
         switch self {
-        case .hello:
-            writer.append(UInt8(0))
-            writer.append(KeeperVersion.current)
+        case .hello: writer.appendHello()
         case .start(let order):
             writer.append(UInt8(1))
             order.encode(into: &writer)
@@ -43,12 +41,9 @@ public enum KeeperRequest: Hashable, Sendable {
     /// Reads a message.
     public init(decoding bytes: [UInt8]) throws(WireError) {
         var reader = WireReader(bytes)
-        let kind = try reader.integer(UInt8.self)
+        let kind = try reader.kind()
         switch kind {
-        case 0:
-            let version = try reader.integer(UInt32.self)
-            guard version == KeeperVersion.current else { throw .version(theirs: version) }
-            self = .hello
+        case 0: self = .hello
         case 1: self = .start(try KernelOrder(from: &reader))
         case 2: self = .adopt(kernel: try reader.string())
         case 3: self = .deposit(kernel: try reader.string())

@@ -96,9 +96,3 @@ public enum WireError: Error, Hashable, Sendable, CustomStringConvertible {
         }
     }
 }
-
-/// The version that each wire between Husk's processes begins with, because sandboxes outlive upgrades.
-public enum KeeperVersion {
-    /// The version of this build.
-    public static let current: UInt32 = 5
-}

@@ -1,3 +1,4 @@
+import BoundedQueue
 import Glibc
 import JupyterProtocol
 import KeeperWire

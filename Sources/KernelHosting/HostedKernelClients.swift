@@ -1,3 +1,4 @@
+public import BoundedQueue
 public import JupyterProtocol
 import KeeperWire
 import KernelRuntime

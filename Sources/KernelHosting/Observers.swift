@@ -1,3 +1,4 @@
+import BoundedQueue
 import KernelRuntime
 
 /// Who watches a hosted kernel: readers of its events, and of those of one request. On the kernel's thread.

@@ -26,9 +26,7 @@ public enum LeaseReply: Hashable, Sendable {
     public var encoded: [UInt8] {
         var writer = WireWriter()
         switch self {
-        case .hello:
-            writer.append(UInt8(0))
-            writer.append(KeeperVersion.current)
+        case .hello: writer.appendHello()
         case .running(let id, let kernel):
             writer.append(UInt8(1))
             writer.append(id)
@@ -54,12 +52,9 @@ public enum LeaseReply: Hashable, Sendable {
     /// Reads a message.
     public init(decoding bytes: [UInt8]) throws(WireError) {
         var reader = WireReader(bytes)
-        let kind = try reader.integer(UInt8.self)
+        let kind = try reader.kind()
         switch kind {
-        case 0:
-            let version = try reader.integer(UInt32.self)
-            guard version == KeeperVersion.current else { throw .version(theirs: version) }
-            self = .hello
+        case 0: self = .hello
         case 1: self = .running(id: try reader.string(), kernel: try reader.string())
         case 2: self = .refused(try reader.string())
         case 3: self = .settled

@@ -26,9 +26,7 @@ public enum LeaseRequest: Hashable, Sendable {
     public var encoded: [UInt8] {
         var writer = WireWriter()
         switch self {
-        case .hello:
-            writer.append(UInt8(0))
-            writer.append(KeeperVersion.current)
+        case .hello: writer.appendHello()
         case .start(let ids, let connection, let terms):
             writer.append(UInt8(1))
             writer.append(ids)
@@ -50,12 +48,9 @@ public enum LeaseRequest: Hashable, Sendable {
     /// Reads a message.
     public init(decoding bytes: [UInt8]) throws(WireError) {
         var reader = WireReader(bytes)
-        let kind = try reader.integer(UInt8.self)
+        let kind = try reader.kind()
         switch kind {
-        case 0:
-            let version = try reader.integer(UInt32.self)
-            guard version == KeeperVersion.current else { throw .version(theirs: version) }
-            self = .hello
+        case 0: self = .hello
         case 1:
             self = .start(ids: try reader.strings(), connection: try reader.blob(), try LeaseTerms(from: &reader))
         case 2: self = .resume(id: try reader.string())

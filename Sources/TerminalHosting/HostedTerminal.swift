@@ -1,3 +1,4 @@
+public import BoundedQueue
 import Glibc
 import KeeperWire
 import KernelRuntime

@@ -1,3 +1,4 @@
+import BoundedQueue
 import JupyterProtocol
 import Testing
 
@@ -13,8 +14,8 @@ import Testing
         let (first, second) = (bus.subscribe(), bus.subscribe())
         bus.tell(event)
         for subscription in [first, second] {
-            let bytes = try #require(await subscription.next())
-            #expect(try JSONValue(parsing: bytes) == ["schema_id": "s", "a": 1])
+            let events = try #require(await subscription.next())
+            #expect(try events.map { try JSONValue(parsing: $0) } == [["schema_id": "s", "a": 1]])
         }
     }
 
@@ -27,7 +28,7 @@ import Testing
             #expect(await other.next() != nil)
         }
         var count = 0
-        while await slow.next() != nil { count += 1 }
+        while let events = await slow.next() { count += events.count }
         #expect(count == 10)
     }
 
