@@ -1,5 +1,9 @@
 /// Looks at JSON from anybody without making values of it, which may take ten times the memory of the bytes.
 public struct JSONCheck {
+    /// Deeper nesting is refused: who reads a message with Python's `json` may have no more than 1000 calls in each
+    /// other, of which its own take some.
+    public static let maximumDepth = 900
+
     private var scanner: JSONScanner
     private let path: [String]
     private var found: JSONScanner.Text?
@@ -55,6 +59,9 @@ public struct JSONCheck {
     ///
     /// - Parameter matched: how many names of the path have led here; nil when the value is beside it.
     private mutating func skip(depth: Int, matched: Int?) throws(JSONError) {
+        guard depth < JSONCheck.maximumDepth else {
+            throw scanner.error("nesting deeper than \(JSONCheck.maximumDepth)")
+        }
         switch try scanner.start(depth: depth) {
         case .object: try skipObject(depth: depth, matched: matched)
         case .array:

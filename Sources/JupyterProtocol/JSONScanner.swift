@@ -3,7 +3,7 @@
 /// `NaN` and `Infinity` are not JSON.
 struct JSONScanner {
     /// Deeper nesting is refused: who reads values calls itself for each level.
-    static let maximumDepth = 200
+    static let maximumDepth = 1000
     /// Bytes of a number: clients in Python refuse a message with a longer one (`sys.set_int_max_str_digits`).
     static let maximumNumber = 4300
 

@@ -11,7 +11,11 @@ public struct SandboxSpec: Hashable, Sendable {
     /// What programs of the host run or obey when they find it in a folder: read-only inside where it exists. Of a
     /// repository all of it: if only its hooks were, they could be moved aside with the folder that they are in, and a
     /// file `commondir` could name others (gitrepository-layout(5)).
-    public static let obeyedNames = [".devcontainer", ".envrc", ".git", ".husky", ".idea", ".vscode"]
+    public static let obeyedNames = [
+        ".claude", ".cursor", ".devcontainer", ".envrc", ".git", ".husky", ".idea", ".mcp.json",
+        ".pre-commit-config.yaml",
+        ".vscode",
+    ]
 
     /// A folder or file of the host, seen inside.
     public struct Mount: Hashable, Sendable {

@@ -28,6 +28,10 @@ struct Execution {
     var reasonOfDeath = "kernel_died"
     /// Whether the kernel has ended with the cell.
     var hasDied: Bool { death != nil }
+    /// What a user calls the end of the kernel, where that is no death.
+    var cause: (message: String, reason: String)?
+    /// Whether the interpreter has begun with it.
+    private var hasRun = false
     private var question: (header: JSONValue, content: JSONValue)?
 
     init(id: String, order: ExecutionOrder, number: UInt64) {
@@ -41,6 +45,7 @@ struct Execution {
         began = began ?? message.time
         switch message.type {
         case "status": if message.isIdle { isFinished = true }
+        case "execute_input": hasRun = true
         case "stream", "display_data", "execute_result", "error", "update_display_data", "clear_output":
             guard size <= Execution.largestOutput else {
                 isCut = true
@@ -87,10 +92,15 @@ struct Execution {
             "status": reply?["status"] ?? "error", "execution_count": reply?["execution_count"] ?? .null,
             "outputs": outputs,
         ]
+        // The number in the reply is that of the last cell that ran.
+        if hasDied, !hasRun { result["execution_count"] = .null }
         if let expressions = reply?["user_expressions"], expressions != [:] { result["user_expressions"] = expressions }
         if isCut { result["truncated"] = true }
         if let refusal = facts?["refusal"] { result["reason"] = refusal }
-        if let death {
+        if let cause, hasDied || reply == nil {
+            result["error"] = .string(cause.message)
+            result["reason"] = .string(cause.reason)
+        } else if let death {
             result["error"] = .string("KernelDied: \(death)")
             result["reason"] = .string(reasonOfDeath)
         } else if reply == nil {

@@ -12,6 +12,8 @@ final class Executions: KernelFront {
     /// Called when a cell has to be ended with its interpreter.
     var onStubbornCell: (() -> Void)?
 
+    private static let restarted = (message: "The kernel was restarted.", reason: "kernel_restarted")
+
     private let kernel: String
     private let loop: EventLoop
     private let register: ExecutionRegister
@@ -20,6 +22,8 @@ final class Executions: KernelFront {
     private var server: KernelServer?
     private var generation: UInt64 = 0
     private var follower: Follower?
+    /// Whether the interpreter ends because somebody restarts the kernel.
+    var isRestarting = false
     /// Whether somebody reads the events of executions as they come, whom the interpreter waits for instead.
     var isWatched = false {
         didSet { follower?.holdsUp = !isWatched }
@@ -35,7 +39,8 @@ final class Executions: KernelFront {
 
     /// Goes on with a new interpreter; what the last one has not ended has failed.
     func begin(_ server: KernelServer, generation: UInt64) {
-        fail("The kernel was restarted.", reason: "kernel_restarted")
+        fail(Executions.restarted.message, reason: Executions.restarted.reason)
+        isRestarting = false
         self.server = server
         self.generation = generation
     }
@@ -49,8 +54,7 @@ final class Executions: KernelFront {
         for entry in try register.unfinished() {
             if entry.generation != generation {
                 let execution = Execution(id: entry.id, order: entry.order, number: 0)
-                let failure = (message: "The kernel was restarted.", reason: "kernel_restarted")
-                try register.finish(entry.id, execution.result(failure: failure))
+                try register.finish(entry.id, execution.result(failure: Executions.restarted))
             } else if let number = server.number(of: entry.id) {
                 pending[entry.id] = Execution(id: entry.id, order: entry.order, number: number)
                 since = min(since ?? entry.since, entry.since)
@@ -170,6 +174,7 @@ final class Executions: KernelFront {
     private func conclude(_ id: String, failure: (message: String, reason: String)) {
         if let timer = timers.removeValue(forKey: id) { loop.cancel(timer) }
         guard var execution = pending.removeValue(forKey: id) else { return }
+        if isRestarting { execution.cause = Executions.restarted }
         // It may have ended with its kernel.
         if execution.hasDied, let death = server?.reasonOfEnd, death != .requested {
             execution.reasonOfDeath = death.code

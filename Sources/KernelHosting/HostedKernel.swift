@@ -71,7 +71,7 @@ public actor HostedKernel {
     /// Who waits for the end of a restart.
     private var restarts: [CheckedContinuation<Void, Never>] = []
 
-    private var death: Death? { server.map { deaths[ObjectIdentifier($0)] } ?? loss }
+    var death: Death? { server.map { deaths[ObjectIdentifier($0)] } ?? loss }
 
     /// See the protocol that requires it.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
@@ -163,9 +163,15 @@ public actor HostedKernel {
         server = nil
         sockets = nil
         loss = death
-        // The next one's events get numbers that nobody knows.
-        base = max(base, record.positions.values.max() ?? 0) + HostedKernel.lostNumbers
-        record.base = base
+        record.death = death
+        if let events = EndedEvents(of: journal, session: record.session ?? id, loop: thread.loop) {
+            past = PastEvents(events: events, base: base)
+            base += events.lastSequence
+        } else {
+            // The next one's events get numbers that nobody knows.
+            base = max(base, record.positions.values.max() ?? 0) + HostedKernel.lostNumbers
+            record.base = base
+        }
         // Without a register they are told as lost.
         try? executions.abandon("The kernel has ended: \(death)", reason: death.code)
     }
@@ -203,10 +209,13 @@ public actor HostedKernel {
         }
         record.base = base + (old?.lastSequence ?? 0)
         await keep(record)
+        executions.isRestarting = reason == .requested
         if let old { await end(old, because: reason) }
         // It has said something at its end.
-        past = old.map { PastEvents(events: $0.endedEvents, base: base) }
-        base += old?.lastSequence ?? 0
+        if let old {
+            past = PastEvents(events: old.endedEvents, base: base)
+            base += old.lastSequence
+        }
         record.base = base
         server = new
         if let old { deaths[ObjectIdentifier(old)] = nil }
@@ -275,6 +284,8 @@ public actor HostedKernel {
     func noteUse() { lastActivity = WallClock.microseconds }
 
     private func begin(_ server: KernelServer) {
+        record.session = server.session
+        record.death = nil
         executions.begin(server, generation: record.generation)
         executions.onStubbornCell = { [weak self] in self?.assumeIsolated { $0.restartHard() } }
     }
@@ -341,6 +352,11 @@ public actor HostedKernel {
 
     private func tellEnd(of server: KernelServer, _ reason: Death) {
         HostingMetrics.died(reason)
+        record.death = reason
+        let record = record
+        Task { await keep(record) }
+        // A client's wish for the end is no death that the interpreter's events tell.
+        if reason == .requested { for client in clients.values { tell(.dead, because: reason, to: client.queue) } }
         place.onDeath(KernelDeath(id: id, name: origin.spec, death: reason))
         finish.come(KernelEnd(death: reason, lastWords: server.lastWords))
     }

@@ -12,24 +12,25 @@ extension HostedKernel {
     ///   been here before, or else for what comes from now on.
     public func attach(_ name: String, after sequence: UInt64? = nil) async -> EventQueue {
         detach(name)
-        guard let server else { return .ended() }
+        guard server != nil || death != nil else { return .ended() }
         let queue = EventQueue()
-        let last = base + server.lastSequence
+        let last = base + (server?.lastSequence ?? 0)
         let position = (sequence ?? record.positions[name]).map { min($0, last) }
         let listener = Listener(to: server, base: base, past: past, after: position) {
             ClientFront(client: name, session: $0, base: $1, queue: queue)
         }
         clients[name] = Client(listener: listener, queue: queue)
-        // A client that waits for a kernel to be ready learns at once how it is.
-        if position == nil { tell(state.activity, to: queue) }
+        // A client that waits for a kernel to be ready learns at once how it is, and one that has missed nothing of a
+        // dead kernel that it is dead.
+        if position.map({ $0 >= last && death != nil }) ?? true { tell(state.activity, because: death, to: queue) }
         await note(name, has: position ?? last)
         return queue
     }
 
     /// Opens its ZeroMQ sockets, if it has none yet. Returns the connection file, which any Jupyter client takes.
     public func connect() throws -> ConnectionFile {
-        if let sockets { return sockets.connection }
         guard let server, isAlive else { throw HostingError.notRunning(id) }
+        if let sockets { return sockets.connection }
         let sockets = try KernelSockets(
             server, file: place.connection(of: id), kernelName: origin.spec, logger: place.logger)
         self.sockets = sockets
@@ -56,14 +57,15 @@ extension HostedKernel {
     ///   - sequence: the last event that it knows.
     ///   - isLive: whether it also wants what comes from now on, until it leaves; the queue ends otherwise.
     public func observe(after sequence: UInt64, isLive: Bool) -> EventQueue {
-        guard let server else { return .ended() }
+        guard server != nil || death != nil else { return .ended() }
         return observers.add(to: server, base: base, past: past, after: sequence, request: nil, isLive: isLive)
     }
 
     /// Lets somebody watch one request of an interpreter, up to its end.
     func observe(_ request: String, generation: UInt64, since: UInt64, isLive: Bool) -> EventQueue {
-        guard let server else { return .ended() }
-        let first = generation == record.generation ? base : past?.base ?? 0
+        guard server != nil || death != nil else { return .ended() }
+        let isCurrent = generation == record.generation && server != nil
+        let first = isCurrent ? base : past?.base ?? 0
         let place = generation + 1 >= record.generation ? first + since : 0
         defer { executions.isWatched = observers.watchRequests }
         return observers.add(to: server, base: base, past: past, after: place, request: request, isLive: isLive)

@@ -96,8 +96,8 @@ public actor HostedKernels {
                 HostingMetrics.began(.lost)
                 // A keeper that was killed has written nothing down.
                 let kept = KernelServer.Place(state: place.state, kernel: record.kernelName)
-                let death = kept.recordedDeath ?? .keeper
-                notes.append("the kernel \(record.id) is gone: \(death)")
+                let death = record.death ?? kept.recordedDeath ?? .keeper
+                if record.death == nil { notes.append("the kernel \(record.id) is gone: \(death)") }
                 unlink(place.connection(of: record.id))
                 guard record.origin.terms == nil else {
                     lost[record.id] = "\(death)"
@@ -181,8 +181,7 @@ public actor HostedKernels {
             try register.keep(record)
             try await kernel.start(through: sockets)
             guard kernels[id] === kernel else { throw HostingError.ended(id) }
-            record.phase = .living
-            try register.keep(record)
+            try register.keep(await kernel.record)
             HostingMetrics.began(.started)
             HostingMetrics.started(in: began.duration(to: .now))
         } catch {

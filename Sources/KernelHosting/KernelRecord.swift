@@ -1,3 +1,5 @@
+import KeeperWire
+
 /// What the server remembers of a kernel for its next start.
 struct KernelRecord: Hashable, Sendable {
     /// How far a kernel has come in its life, for a server that finds it after a kill.
@@ -17,6 +19,10 @@ struct KernelRecord: Hashable, Sendable {
     /// How many numbers the events of the earlier ones have.
     var base: UInt64 = 0
     var phase = Phase.living
+    /// The session id of the current interpreter.
+    var session: String?
+    /// Why the current interpreter has ended; nil while it lives.
+    var death: Death?
     /// What clients have shown to have, by their names.
     private(set) var positions: [String: UInt64] = [:]
     /// The names, those that were noted first in front.

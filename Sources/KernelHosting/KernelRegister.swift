@@ -1,5 +1,6 @@
 import GRDB
 import JupyterProtocol
+import KeeperWire
 import LeaseWire
 import ServerDatabase
 
@@ -33,6 +34,10 @@ struct KernelRegister {
         schema.add("phases") { database in
             let phase = KernelRecord.Phase.living.rawValue
             try database.execute(sql: "ALTER TABLE kernels ADD COLUMN phase INTEGER NOT NULL DEFAULT \(phase)")
+        }
+        schema.add("ends") { database in
+            try database.execute(sql: "ALTER TABLE kernels ADD COLUMN session TEXT")
+            try database.execute(sql: "ALTER TABLE kernels ADD COLUMN death BLOB")
         }
         return schema
     }()
@@ -80,7 +85,8 @@ struct KernelRegister {
             else { return nil }
             let environment = KernelRegister.members(variables).compactMapValues(\.stringValue)
             let terms: Data? = row.read("terms")
-            return KernelRecord(
+            let death: Data? = row.read("death")
+            var record = KernelRecord(
                 id: id,
                 origin: KernelOrigin(
                     spec: spec, path: path, environment: environment,
@@ -90,26 +96,36 @@ struct KernelRegister {
                 positions: KernelRegister.members(positions).compactMapValues(\.integerValue).mapValues {
                     UInt64(clamping: $0)
                 })
+            record.session = row.read("session")
+            if let death {
+                var reader = WireReader(Array(death))
+                record.death = try? Death(from: &reader)
+            }
+            return record
         }
     }
 
     /// Writes a kernel down, or what has changed of it.
     func keep(_ record: KernelRecord) throws {
+        var death = WireWriter()
+        record.death?.encode(into: &death)
         let arguments: StatementArguments = [
             record.id, record.origin.spec, record.origin.path,
             KernelRegister.text(record.origin.environment.mapValues { .string($0) }),
             Int64(clamping: record.generation), Int64(clamping: record.base),
             KernelRegister.text(record.positions.mapValues { .integer(Int64(clamping: $0)) }),
             record.origin.terms.map { Data($0.encoded) }, record.phase.rawValue,
+            record.session, record.death.map { _ in Data(death.bytes) },
         ]
         try queue.write { database in
             try database.execute(
                 sql: """
-                    INSERT INTO kernels (id, spec, path, environment, generation, base, positions, terms, phase)
-                      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
+                    INSERT INTO kernels (id, spec, path, environment, generation, base, positions, terms, phase, session, death)
+                      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
                       spec = excluded.spec, path = excluded.path, environment = excluded.environment,
                       terms = excluded.terms, generation = excluded.generation, base = excluded.base,
-                      positions = excluded.positions, phase = excluded.phase
+                      positions = excluded.positions, phase = excluded.phase,
+                      session = excluded.session, death = excluded.death
                     """, arguments: arguments)
         }
     }

@@ -16,8 +16,10 @@ final class Listener<Front: ListeningFront> {
     private let make: (_ session: String, _ base: UInt64) -> Front
     private let holdsUp: Bool
     private let whenDone: (() -> Void)?
-    /// The interpreter that there is now; nil when it is to hear no further one.
+    /// The interpreter that there is now.
     private weak var server: KernelServer?
+    /// Whether it is to hear no further one.
+    private var isLast: Bool
     private var base: UInt64
     private var follower: Follower?
     /// What it hears at the moment, when that has ended.
@@ -30,31 +32,33 @@ final class Listener<Front: ListeningFront> {
     /// Begins to listen.
     ///
     /// - Parameters:
+    ///   - server: nil when the interpreter was lost with an earlier process.
     ///   - base: added to the numbers of the server's journal.
     ///   - past: what the interpreter before has said.
     ///   - sequence: the last event that it knows; nil for what comes from now on.
     ///   - isLive: whether it also wants what comes from now on. The interpreter waits for such a one that falls behind.
+    ///   - isLast: whether it is to hear no further interpreter.
     ///   - whenDone: called when it has heard all that it is to hear.
     ///   - make: makes what it hears an interpreter through, of its session and with the number before its first event.
     init(
-        to server: KernelServer, base: UInt64, past: PastEvents?, after sequence: UInt64?, isLive: Bool = true,
-        whenDone: (() -> Void)? = nil, _ make: @escaping (_ session: String, _ base: UInt64) -> Front
+        to server: KernelServer?, base: UInt64, past: PastEvents?, after sequence: UInt64?, isLive: Bool = true,
+        isLast: Bool = false, whenDone: (() -> Void)? = nil,
+        _ make: @escaping (_ session: String, _ base: UInt64) -> Front
     ) {
         self.make = make
         self.holdsUp = isLive
         self.whenDone = whenDone
         self.server = server
         self.base = base
-        front = make(server.session, base)
-        guard let sequence, sequence < base else {
-            hear(server, after: sequence.map { $0 - base })
-            return
-        }
-        if let past {
+        self.isLast = isLast
+        front = make(server?.session ?? past?.events.session ?? "", base)
+        if let sequence, sequence < base, let past {
             hear(past, after: sequence)
-        } else {
+        } else if let sequence, sequence < base {
             front.tell(dropped: base - sequence, before: base)
             hear(server, after: 0)
+        } else {
+            hear(server, after: sequence.map { $0 - base })
         }
     }
 
@@ -62,16 +66,20 @@ final class Listener<Front: ListeningFront> {
     ///
     /// - Parameter server: nil when it is to hear no further one.
     func move(to server: KernelServer?, base: UInt64, past: PastEvents?) {
-        guard let old = self.server else { return }
+        guard !isLast else { return }
+        let old = self.server
         self.server = server
         self.base = base
+        isLast = server == nil
         if ended != nil {
+            // One that was lost before is what it hears already.
+            guard old != nil else { return }
             skipped += waiting?.events.lastSequence ?? 0
             waiting = past
             return
         }
-        if let follower { old.forget(follower) }
-        guard let past, let follower, !follower.isDone else { return goOn() }
+        if let follower { old?.forget(follower) }
+        guard let past, let follower, !follower.isDone, old != nil else { return goOn() }
         ended = past.events
         past.events.goOn(with: follower) { [weak self] in self?.goOn() }
     }
@@ -85,16 +93,14 @@ final class Listener<Front: ListeningFront> {
     }
 
     private func goOn() {
-        ended = nil
+        (ended, follower) = (nil, nil)
         if let past = waiting {
             waiting = nil
             hear(past, after: past.base - skipped)
             skipped = 0
-        } else if let server {
-            front = make(server.session, base)
-            hear(server, after: 0)
         } else {
-            whenDone?()
+            if let server { front = make(server.session, base) }
+            hear(server, after: 0)
         }
     }
 
@@ -107,7 +113,11 @@ final class Listener<Front: ListeningFront> {
         }
     }
 
-    private func hear(_ server: KernelServer, after sequence: UInt64?) {
+    private func hear(_ server: KernelServer?, after sequence: UInt64?) {
+        guard let server else {
+            if isLast { whenDone?() }
+            return
+        }
         let follower = server.follow(after: sequence, through: front, holdsUp: holdsUp)
         if !holdsUp, let whenDone { follower.onceTold(upTo: server.lastSequence, whenDone) }
         self.follower = follower

@@ -22,17 +22,19 @@ final class Observers {
     ///
     /// - Parameters:
     ///   - sequence: the last event that it knows.
+    ///   - server: nil when the interpreter was lost with an earlier process.
     ///   - base: added to the numbers of the server's journal.
     ///   - past: what the interpreter before has said.
     ///   - request: the id of the only request that is watched, up to its end; nil for all.
     ///   - isLive: whether it also wants what comes from now on.
     func add(
-        to server: KernelServer, base: UInt64, past: PastEvents?, after sequence: UInt64, request: String?,
+        to server: KernelServer?, base: UInt64, past: PastEvents?, after sequence: UInt64, request: String?,
         isLive: Bool
     ) -> EventQueue {
         let queue = EventQueue()
         let listener = Listener(
-            to: server, base: base, past: past, after: sequence, isLive: isLive, whenDone: { queue.finish() }
+            to: server, base: base, past: past, after: sequence, isLive: isLive,
+            isLast: server == nil && (request != nil || !isLive), whenDone: { queue.finish() }
         ) { ObserverFront(session: $0, base: $1, request: request, queue: queue) }
         present[ObjectIdentifier(queue)] = Observer(
             listener: listener, queue: queue, request: request, isLive: isLive)

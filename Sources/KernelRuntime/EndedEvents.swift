@@ -1,5 +1,6 @@
 import EventJournal
-import LinuxKit
+import JupyterProtocol
+public import LinuxKit
 
 /// What an interpreter has said that has ended, for clients that were away. On its kernel's thread.
 public final class EndedEvents {
@@ -9,6 +10,14 @@ public final class EndedEvents {
     private let memory: RequestMemory
     private let loop: EventLoop
     private var followers: [Follower] = []
+
+    /// What is still there of a kernel whose server has gone as well, if it died of something; nil when nothing is.
+    public convenience init?(of place: KernelServer.Place, session: String, loop: EventLoop) {
+        guard let journal = EndedKernels.journal(of: place) else { return nil }
+        var recovery = SessionRecovery(ports: .object([:]))
+        recovery.read(journal)
+        self.init(journal, recovery.machine.memory, session: session, loop: loop)
+    }
 
     init(_ journal: Journal, _ memory: RequestMemory, session: String, loop: EventLoop) {
         self.journal = journal

@@ -1,3 +1,4 @@
+import EventJournal
 import Glibc
 import LinuxKit
 
@@ -19,6 +20,13 @@ enum EndedKernels {
             .sorted { age("\(folder)/\($0)") < age("\(folder)/\($1)") }
         for name in byAge.dropLast(count) { Directory.removeTree("\(folder)/\(name)") }
         return true
+    }
+
+    /// The journal of a kernel that lies there; nil when none does that is whole.
+    static func journal(of place: KernelServer.Place) -> Journal? {
+        let folder = "\(place.state)/ended/\(place.kernel)"
+        guard isWholeJournal(folder) else { return nil }
+        return try? Journal.open(in: folder)
     }
 
     /// Whether a folder is one of these, with nothing in it that is somebody else's or has been set aside.

@@ -108,7 +108,7 @@ final class Meter {
     /// Takes note of what has been used up to now.
     @discardableResult
     func sample() -> ResourceReading {
-        let now = reader.read()
+        let now = reader.read().notBelow(last)
         defer { last = now }
         let seconds = last.time.duration(to: now.time) / .seconds(1)
         usage.updated = Double(time(nil))

@@ -1,12 +1,26 @@
+import EventJournal
 public import KeeperWire
 import LinuxKit
 
 extension KernelServer.Place {
-    /// What the keeper has written down of the kernel's end, which no server had then; nil for nothing.
+    /// What is written down of the kernel's end: by the keeper when no server had it, by its server in its journal. Nil
+    /// for nothing.
     public var recordedDeath: Death? {
-        let path = "\(state)/deaths/\(kernel)"
-        guard let bytes = try? WholeFile.read(path), case .ended(kernel, let death)? = try? KeeperReply(decoding: bytes)
-        else { return nil }
+        if let bytes = try? WholeFile.read("\(state)/deaths/\(kernel)"), let death = death(in: bytes) { return death }
+        guard let journal = EndedKernels.journal(of: self) else { return nil }
+        var cursor = journal.cursor(after: 0)
+        while true {
+            switch journal.next(&cursor) {
+            case .record(let record) where record.kind == JournalEntry.Kind.death.rawValue:
+                return death(in: record.payload)
+            case .record, .truncated: continue
+            case .end: return nil
+            }
+        }
+    }
+
+    private func death(in bytes: [UInt8]) -> Death? {
+        guard case .ended(kernel, let death)? = try? KeeperReply(decoding: bytes) else { return nil }
         return death
     }
 }

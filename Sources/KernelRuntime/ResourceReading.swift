@@ -17,6 +17,18 @@ struct ResourceReading: Hashable {
     /// When it was read.
     var time: ContinuousClock.Instant = .now
 
+    /// The same where what is gone reads as nothing: totals are no less than they were.
+    func notBelow(_ earlier: ResourceReading) -> ResourceReading {
+        var reading = self
+        reading.cpu = max(cpu, earlier.cpu)
+        reading.userPart = max(userPart, earlier.userPart)
+        reading.systemPart = max(systemPart, earlier.systemPart)
+        reading.bytesRead = max(bytesRead, earlier.bytesRead)
+        reading.bytesWritten = max(bytesWritten, earlier.bytesWritten)
+        if memoryPeak == 0 { reading.memoryPeak = earlier.memoryPeak }
+        return reading
+    }
+
     /// Nanoseconds of CPU since an earlier reading, in user code and in the kernel.
     func cpu(since earlier: ResourceReading) -> (user: UInt64, system: UInt64) {
         let total = cpu > earlier.cpu ? cpu - earlier.cpu : 0

@@ -232,7 +232,8 @@ struct SessionMachine {
         guard let parsed = try? JSONValue(parsing: request.content), let cell = ExecuteRequest(content: parsed),
             let end = request.content.lastIndex(of: UInt8(ascii: "}"))
         else { return nil }
-        lanes[name]?.stopsOnError = cell.stopOnError
+        // Nobody waits behind a cell that is not seen.
+        lanes[name]?.stopsOnError = cell.stopOnError && !cell.silent
         // What is not stored is shown under the next number and does not use it up, as with IPython.
         let line = executionCount + 1
         if cell.storeHistory, !cell.silent, !cell.isBlank {

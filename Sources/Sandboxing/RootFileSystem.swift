@@ -13,7 +13,7 @@ struct RootFileSystem: ~Copyable {
     private static let scratch = "/.scratch"
 
     /// Where the user may write in every sandbox.
-    static let writablePaths = ["/tmp", "/var/tmp", "/home/user", "/dev/shm"]
+    static let writablePaths = ["/tmp", "/var/tmp", "/home/user", "/dev/shm", "/dev/mqueue"]
 
     private let spec: SandboxSpec
     private let hostname: String
@@ -145,6 +145,11 @@ struct RootFileSystem: ~Copyable {
                 "mount(devpts)",
                 clinux_mount("devpts", "/dev/pts", "devpts", flags, "newinstance,ptmxmode=0666,mode=620,max=256"))
             try RootFileSystem.show("shm", at: "/dev/shm")
+            // Landlock lets nobody open a queue whose file system has no place (mq_overview(7)). A kernel may have none.
+            try Paths.makeDirectories("/dev/mqueue")
+            let made = clinux_mount(
+                "mqueue", "/dev/mqueue", "mqueue", flags | UInt64(CLINUX_MOUNT_NO_DEVICES.rawValue), nil)
+            if made != -ENODEV { try SystemError.check("mount(mqueue)", made) }
             let links = [
                 ("/dev/ptmx", "pts/ptmx"), ("/dev/fd", "/proc/self/fd"), ("/dev/stdin", "/proc/self/fd/0"),
                 ("/dev/stdout", "/proc/self/fd/1"), ("/dev/stderr", "/proc/self/fd/2"),

@@ -23,9 +23,18 @@ struct JSONTests {
     }
 
     @Test("Nesting is bounded")
-    func depth() {
+    func depth() throws {
         let bomb = [UInt8](repeating: UInt8(ascii: "["), count: 100_000)
         #expect(throws: JSONError.self) { try JSONValue(parsing: bomb) }
+        func nested(_ count: Int) -> [UInt8] {
+            Array(#"{"a":"#.utf8) + bomb.prefix(count) + [UInt8](repeating: UInt8(ascii: "]"), count: count) + [
+                UInt8(ascii: "}")
+            ]
+        }
+        let deepest = nested(999)
+        #expect(try JSONValue(parsing: deepest).encoded() == deepest)
+        #expect(throws: JSONError.self) { try JSONCheck.isObject(deepest) }
+        #expect(try JSONCheck.isObject(nested(JSONCheck.maximumDepth - 1)))
     }
 
     @Test("Text of any bytes is valid UTF-8 afterwards")

@@ -192,6 +192,28 @@ def test_replies_in_the_order_of_the_requests(client: Client) -> None:
     assert [m.content["status"] for m in replies] == ["error", "aborted", "aborted"]
 
 
+def test_error_of_a_silent_cell(client: Client) -> None:
+    """Nobody waits behind a cell that is not seen, so none is aborted by it."""
+    silent = client.start("import time; time.sleep(0.3); 1/0", silent=True)
+    seen = client.start("print('ran')")
+    assert client.finish(silent).reply["status"] == "error"
+    assert client.finish(seen).stdout == "ran\n"
+
+
+@pytest.mark.parametrize("depth", [198, 600])
+def test_deep_data(client: Client, depth: int) -> None:
+    """Trees of some hundred levels are shown as they are."""
+    done = client.run_ok(
+        "from IPython.display import display\nx = 1\n"
+        f"for _ in range({depth}): x = [x]\n"
+        "display({'application/json': x}, raw=True)"
+    )
+    value = done.only("display_data").content["data"]["application/json"]
+    for _ in range(depth):
+        (value,) = value
+    assert value == 1
+
+
 def test_error_that_a_cell_shows_itself(shared: Client) -> None:
     """The cell has succeeded; one whose result cannot be shown has not."""
     shown = shared.run("try: 1/0\nexcept Exception: get_ipython().showtraceback()")

@@ -11,6 +11,7 @@ import stat
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -345,6 +346,23 @@ def test_other_kernels(start_kernel: StartKernel, inside: Client) -> None:
     other.run_ok("open('/tmp/mine', 'w').close(); open('/dev/shm/mine', 'w').close()")
     assert outcomes(inside, "open, '/tmp/mine'", "open, '/dev/shm/mine'") == ["ENOENT"] * 2
     assert place_of(other).namespace != place_of(inside).namespace
+
+
+def test_message_queues_of_others(start_kernel: StartKernel, inside: Client) -> None:
+    """Those of the machine and of another kernel are not there."""
+    opened = (
+        "import ctypes, os\nc = ctypes.CDLL(None, use_errno=True)\n"
+        "def opened(flags): return c.mq_open(b'/husk-test', flags | os.O_RDWR, 0o600, None)\n"
+    )
+    here: dict[str, Any] = {}
+    exec(opened, here)
+    assert here["opened"](os.O_CREAT) >= 0
+    try:
+        start_kernel().client().run_ok(opened + "assert opened(os.O_CREAT) >= 0")
+        done = inside.run_ok(opened + "print(opened(0), ctypes.get_errno())")
+        assert done.stdout.split() == ["-1", str(errno.ENOENT)]
+    finally:
+        here["c"].mq_unlink(b"/husk-test")
 
 
 # ---- Limits

@@ -102,6 +102,12 @@ PROGRAMS = {
         "from multiprocessing.shared_memory import SharedMemory as S;"
         " s = S(create=True, size=99); s.close(); s.unlink()"
     ),
+    "message queues": (
+        "import ctypes, os; c = ctypes.CDLL(None, use_errno=True);"
+        " q = c.mq_open(b'/queue', os.O_RDWR | os.O_CREAT, 0o600, None);"
+        " assert q >= 0, os.strerror(ctypes.get_errno()); assert c.mq_send(q, b'x', 1, 0) == 0;"
+        " assert os.listdir('/dev/mqueue') == ['queue']; assert c.mq_unlink(b'/queue') == 0"
+    ),
     "subprocess": "import subprocess; print(subprocess.check_output(['ls', '/'], text=True))",
     "shell": "import os; assert os.system('set -e; for f in /usr/bin/*; do :; done; echo ok') == 0",
     "asyncio": (

@@ -62,7 +62,7 @@ OPENED = [
     *("sda", "vda", "nvme0n1", "loop0", "zram0", "mapper/control", "loop-control", "btrfs-control"),
     *("fuse", "kvm", "vhost-net", "vhost-vsock", "vsock", "net/tun", "userfaultfd", "hwrng"),
     *("autofs", "cpu_dma_latency", "vga_arbiter", "rfkill", "uinput", "input/event0", "snd/timer"),
-    *("dri/card0", "nvidia0", "hpet", "rtc0", "tpm0", "cpu/0/msr", "mqueue"),
+    *("dri/card0", "nvidia0", "hpet", "rtc0", "tpm0", "cpu/0/msr"),
 ]
 
 
