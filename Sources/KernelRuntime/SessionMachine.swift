@@ -38,7 +38,7 @@ struct SessionMachine {
     }
 
     var executionCount = 0
-    private(set) var isDead = false
+    var isDead = false
     var isEnding = false
     /// What the interpreter said of itself; nil until it has.
     var hello: JSONValue?
@@ -134,7 +134,7 @@ struct SessionMachine {
     }
 
     /// Whether a request is handled or waits.
-    private var isInUse: (UInt64) -> Bool {
+    var isInUse: (UInt64) -> Bool {
         var inUse = Set(waitingForHello.map(\.number)).union(aside.keys)
         for lane in lanes.values {
             for request in [lane.running, lane.deletion] { if let request { inUse.insert(request.number) } }
@@ -147,7 +147,7 @@ struct SessionMachine {
     mutating func dropContents() { memory.dropContents(isInUse) }
 
     /// The lane of a request; nil if it names a subshell that there is not.
-    private func lane(for request: ClientRequest) -> RequestLane.Name? {
+    func lane(for request: ClientRequest) -> RequestLane.Name? {
         switch request.type {
         case "debug_request", "usage_request", "create_subshell_request", "delete_subshell_request",
             "list_subshell_request":
@@ -159,12 +159,12 @@ struct SessionMachine {
         }
     }
 
-    private func lane(working number: UInt64) -> RequestLane.Name? {
+    func lane(working number: UInt64) -> RequestLane.Name? {
         lanes.first { $0.value.running?.number == number }?.key
     }
 
     /// Hands comm messages over while a cell awaits, past the cells that wait behind it.
-    private mutating func handAside(_ name: RequestLane.Name, _ outputs: inout [Output]) {
+    mutating func handAside(_ name: RequestLane.Name, _ outputs: inout [Output]) {
         let comms = lanes[name]?.take { $0.type.hasPrefix("comm_") && $0.type != "comm_info_request" } ?? []
         for request in comms {
             status("busy", request.number, &outputs)
@@ -174,7 +174,7 @@ struct SessionMachine {
     }
 
     /// Handles what waits, in order, up to the first request that is the interpreter's.
-    private mutating func startNext(_ name: RequestLane.Name, _ outputs: inout [Output]) {
+    mutating func startNext(_ name: RequestLane.Name, _ outputs: inout [Output]) {
         while hello != nil, !isDead, lanes[name]?.running == nil, let request = lanes[name]?.queue.popFirst() {
             if answerHere(request, &outputs) { continue }
             status("busy", request.number, &outputs)
@@ -275,7 +275,7 @@ struct SessionMachine {
     /// What can be advertised, if the interpreter says that it can.
     private static let features = ["debugger", "kernel subshells"]
 
-    private mutating func answerKernelInfo(_ request: ClientRequest, _ outputs: inout [Output]) {
+    mutating func answerKernelInfo(_ request: ClientRequest, _ outputs: inout [Output]) {
         var content = hello?.objectValue ?? [:]
         let said = (content["features"]?.arrayValue ?? []).compactMap(\.stringValue)
         let features = SessionMachine.features.filter(said.contains)
@@ -296,116 +296,6 @@ struct SessionMachine {
     mutating func answerWaiting(_ outputs: inout [Output]) {
         for request in waitingForHello { answerKernelInfo(request, &outputs) }
         waitingForHello = []
-    }
-
-    // MARK: The interpreter
-
-    private mutating func interpreterSaid(_ message: ChannelMessage, _ number: UInt64, _ outputs: inout [Output]) {
-        if message.type == "hello" {
-            hello = (try? JSONValue(parsing: message.content)) ?? .object([:])
-            answerWaiting(&outputs)
-            startNext(.main, &outputs)
-            return startNext(.control, &outputs)
-        }
-        if message.type == "exiting" {
-            // The code inside ended the kernel as a user does, by `exit`: nobody is to be told of a death.
-            isEnding = true
-            return outputs.append(.end(restart: false))
-        }
-        if SessionMachine.ends(message.type), aside.removeValue(forKey: number) != nil {
-            return status("idle", number, &outputs)
-        }
-        if message.type == "input_request", memory[number] != nil { asking.insert(number) }
-        // A reply for anything but a running request is a lie or a late echo; the running one goes on.
-        guard let name = lane(working: number), let lane = lanes[name] else { return }
-        switch message.type {
-        case "awaiting":
-            lanes[name]?.isAwaiting = true
-            handAside(name, &outputs)
-        case "execute_result":
-            guard let text = JSONCheck.text(at: "data", "text/plain", in: message.content) else { return }
-            outputs.append(.rememberResult(line: lane.line, text: text))
-        case let type where SessionMachine.ends(type):
-            lanes[name]?.finish()
-            asking.remove(number)
-            // The code inside may have set the counter. Of cells that run at once the latest has counted last.
-            if type == "execute_reply", let count = JSONCheck.integer(at: "execution_count", in: message.content),
-                count != lane.line, (0..<Int(Int32.max)).contains(count)
-            {
-                executionCount = count
-            }
-            status("idle", number, &outputs)
-            if type == "execute_reply", lane.stopsOnError,
-                JSONCheck.text(at: "status", in: message.content) == "error"
-            {
-                // Cells that were sent before their sender could know of the error do not run (`stop_on_error`).
-                abort(name, { $0.type == "execute_request" }, &outputs)
-            }
-            if case .subshell(let subshell) = name, let deletion = lane.deletion {
-                endSubshell(subshell, for: deletion, &outputs)
-                return startNext(.control, &outputs)
-            }
-            startNext(name, &outputs)
-        default: break
-        }
-    }
-
-    /// Whether a message type is the answer that ends a request.
-    static func ends(_ type: String) -> Bool {
-        type.hasSuffix("_reply") || type == "done"
-    }
-
-    static func hasReply(_ request: ClientRequest) -> Bool {
-        !request.type.hasPrefix("comm_") || request.type == "comm_info_request"
-    }
-
-    mutating func abort(
-        _ name: RequestLane.Name, _ isWanted: (ClientRequest) -> Bool, _ outputs: inout [Output]
-    ) {
-        for request in lanes[name]?.take(where: isWanted) ?? [] {
-            guard SessionMachine.hasReply(request) else {
-                acknowledge(request, &outputs)
-                continue
-            }
-            answer(request, ["status": "aborted"], &outputs)
-        }
-    }
-
-    private mutating func die(_ death: Death, _ outputs: inout [Output]) {
-        guard !isDead else { return }
-        isDead = true
-        let inOrder = [.main, .control] + subshells.map { RequestLane.Name.subshell($0) }
-        let begun = inOrder.compactMap { lanes[$0]?.running } + aside.values.sorted { $0.number < $1.number }
-        let waiting = inOrder.flatMap { lanes[$0].map { Array($0.queue) + [$0.deletion].compactMap { $0 } } ?? [] }
-        lanes = [.main: RequestLane(), .control: RequestLane()]
-        subshells = []
-        aside = [:]
-        asking = []
-        let error: JSONValue = [
-            "status": "error", "execution_count": .integer(Int64(executionCount)), "ename": "KernelDied",
-            "evalue": .string("\(death)"), "traceback": .array([.string("KernelDied: \(death) (\(death.code))")]),
-        ]
-        for request in begun {
-            if request.type == "execute_request" {
-                outputs.append(.publish(type: "error", request: request.number, content: error.encoded()))
-            }
-            // A cell that ended with its kernel has no reply: clients that look for a death while they wait for one
-            // report it, and an error reply would look like an error of the cell's own.
-            let isCell = request.type == "execute_request" && request.origin != .local
-            if SessionMachine.hasReply(request), !isCell { reply(request, error, &outputs) }
-            status("idle", request.number, &outputs)
-        }
-        for request in waiting + waitingForHello {
-            // Clients take a kernel_info_reply for the word of a kernel that lives.
-            if SessionMachine.hasReply(request), request.type != "kernel_info_request" {
-                answer(request, error, &outputs)
-            } else {
-                acknowledge(request, &outputs)
-            }
-        }
-        waitingForHello = []
-        guard death != .requested || !isEnding else { return }
-        outputs.append(.publish(type: "status", request: 0, content: EventRules.status(death)))
     }
 
     // MARK: Shapes
@@ -434,7 +324,7 @@ struct SessionMachine {
         status("idle", request.number, &outputs)
     }
 
-    private func reply(_ request: ClientRequest, _ content: JSONValue, _ outputs: inout [Output]) {
+    func reply(_ request: ClientRequest, _ content: JSONValue, _ outputs: inout [Output]) {
         let type = request.type.replacing("_request", with: "_reply")
         outputs.append(.reply(type: type, request: request.number, content: content.encoded()))
     }
