@@ -5,7 +5,7 @@ import LinuxKit
 final class PendingStart {
     /// How long it waits for a sandbox of its name to go. One that has not gone by then has a process that the kernel
     /// cannot end (state D), and may never go.
-    static let patience = Duration.seconds(5)
+    static let patience = Duration.seconds(15)
 
     let order: KernelOrder
     /// By the number of ``KernelDescriptor``.
