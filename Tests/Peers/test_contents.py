@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -179,3 +180,31 @@ def test_path_in_a_body(server: Server, reference: Reference, path: str) -> None
         assert (peer.root / "said.txt").exists() == (codes[-1] == 201)
         assert not (peer.root / "other.txt").exists()
     assert codes[0] == codes[1]
+
+
+@pytest.mark.parametrize("path", ["", "/there.txt", "/new.txt", "/sub/new.txt"])
+@pytest.mark.parametrize("kind", ["file", "directory"])
+def test_links_that_lead_out(server: Server, path: str, kind: str, tmp_path: Path) -> None:
+    """What is behind one is not there, for who writes as for who reads."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "there.txt").write_text("theirs")
+    link = server.root / "out"
+    link.symlink_to(outside)
+    try:
+        body = {"type": kind} | ({"format": "text", "content": "x"} if kind == "file" else {})
+        put = server.request("PUT", f"/api/contents/out{path}", json=body)
+        assert put.status_code == 404, put.text
+        assert server.get(f"/api/contents/out{path}").status_code == 404
+    finally:
+        link.unlink()
+    assert [one.name for one in outside.iterdir()] == ["there.txt"]
+    assert (outside / "there.txt").read_text() == "theirs"
+
+
+def test_a_folder_that_is_missing(server: Server, reference: Reference) -> None:
+    """It is missing, and not behind a link."""
+    body = {"type": "file", "format": "text", "content": "x"}
+    for peer in (server, reference):
+        put = peer.request("PUT", "/api/contents/missing/a.txt", json=body)
+        assert put.status_code == 500
