@@ -80,6 +80,9 @@ public final class ContentsStore: Sendable {
         var isNew = true
         if let found = Found(place, in: root), found.kind == .file { isNew = false }
         let saved = try SavedContents(members, path: place, isNew: isNew)
+        guard saved.kind == .directory || !JSONText.hasLoneSurrogate(body) else {
+            throw APIError(400, "Encoding error saving \(place.text): half of a surrogate pair is no text in UTF-8")
+        }
         return (try save(saved, at: place), isNew)
     }
 

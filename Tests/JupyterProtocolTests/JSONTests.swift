@@ -22,6 +22,17 @@ struct JSONTests {
         #expect(throws: JSONError.self) { try JSONValue(parsing: Array(text.utf8)) }
     }
 
+    @Test(
+        "Halves of characters",
+        arguments: [
+            (#"["\ud83d\ude00", "\u0041\\ud800", "\\\ud83d\ude00"]"#, false), (#""\ud800""#, true),
+            (#"{"\udc00":1}"#, true), (#""\\\ud800""#, true), (#""\ud83d\u0041""#, true),
+            (#""\ude00\ud83d""#, true), (#""\ud83d\ud83d\ude00""#, true), ("1", false), ("", false), ("\\u12", true),
+        ])
+    func surrogates(_ text: String, _ isHalf: Bool) {
+        #expect(JSONText.hasLoneSurrogate(Array(text.utf8)) == isHalf)
+    }
+
     @Test("Nesting is bounded")
     func depth() {
         let bomb = [UInt8](repeating: UInt8(ascii: "["), count: 100_000)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from peers.reference import Reference
 from peers.server import Server
@@ -208,3 +209,40 @@ def test_a_folder_that_is_missing(server: Server, reference: Reference) -> None:
     for peer in (server, reference):
         put = peer.request("PUT", "/api/contents/missing/a.txt", json=body)
         assert put.status_code == 500
+
+
+HALVES = [r"a\ud800b", r"\udc00", r"\ud83d\u0041", r"\\\ud83d", r"\ude00\ud83d"]
+WHOLE = [r"\ud83d\ude00", r"\\ud800", r"\\\ud83d\ude00\u00e9"]
+
+
+def saved(peer: Server | Reference, name: str, escaped: str) -> requests.Response:
+    """Saves a text, or a notebook with a cell of it, that is already written as JSON."""
+    body = f'{{"type":"file","format":"text","content":"{escaped}"}}'
+    if name.endswith(".ipynb"):
+        content = json.dumps(book(cell(source="SOURCE"))).replace("SOURCE", escaped)
+        body = f'{{"type":"notebook","format":"json","content":{content}}}'
+    return peer.request("PUT", f"/api/contents/{name}", data=body.encode())
+
+
+@pytest.mark.parametrize("name", ["half.txt", "half.ipynb"])
+@pytest.mark.parametrize("escaped", HALVES)
+def test_half_a_character(server: Server, reference: Reference, name: str, escaped: str) -> None:
+    """No file can hold it: it is refused, and the file stays what it was."""
+    for peer in (server, reference):
+        first = saved(peer, name, "first")
+        assert first.status_code in (200, 201), first.text
+        before = (peer.root / name).read_bytes()
+        refused = saved(peer, name, escaped)
+        assert refused.status_code >= 400
+        if peer is server or name == "half.txt":
+            assert refused.status_code == 400
+            assert refused.json()["message"].startswith("Encoding error saving ")
+        assert (peer.root / name).read_bytes() == before
+
+
+@pytest.mark.parametrize("escaped", WHOLE)
+def test_whole_characters(server: Server, reference: Reference, escaped: str) -> None:
+    """A pair is one character, and a backslash with letters behind it is text."""
+    for peer in (server, reference):
+        assert saved(peer, "whole.txt", escaped).ok
+        assert (peer.root / "whole.txt").read_text() == json.loads(f'"{escaped}"')
