@@ -107,6 +107,8 @@ struct HTTPGateway: HTTPResponder {
 
     private func openChannels(of id: String, _ head: HTTPRequest, _ query: [String: String]) async -> WebSocketAnswer {
         guard let kernel = try? await handler.kernels.kernel(id) else { return .decline }
+        let since: UInt64?
+        do { since = try EventNumber.read(since: query) } catch { return .decline }
         let offered = head.headerFields[values: .secWebSocketProtocol].flatMap {
             $0.split(separator: ",").map { String($0.filter { $0 != " " }) }
         }
@@ -114,7 +116,7 @@ struct HTTPGateway: HTTPResponder {
         // Without a name of its own a client cannot come back. Names are written down with each place that is noted.
         let client = query["session_id"].flatMap { (1...256).contains($0.utf8.count) ? $0 : nil } ?? JupyterID.random()
         let socket = KernelSocket(
-            kernel: kernel, client: client, framing: framing, since: query["since"].flatMap { UInt64($0) })
+            kernel: kernel, client: client, framing: framing, since: since)
         return .open(subprotocol: framing.subprotocol, headers: []) { messages, writer in
             await socket.serve(messages, writer)
         }
