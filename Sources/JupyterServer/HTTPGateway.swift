@@ -24,6 +24,7 @@ struct HTTPGateway: HTTPResponder {
             let answer = Answer.refusal(APIError(405))
             return (request.hasLongBody ? answer.last : answer).response(to: request)
         }
+        if let error = request.head.refusal { return Answer.refusal(error).last.response(to: request) }
         if endpoint == .server(.logIn) {
             let (answer, headers) = try await LoginForm(rules: rules).answer(&request, query, context)
             return answer.response(to: request, headers: headers)
@@ -92,7 +93,7 @@ struct HTTPGateway: HTTPResponder {
     func open(_ head: HTTPRequest) async -> WebSocketAnswer {
         let (path, query) = HTTPGateway.parts(head.path ?? "/")
         let decision = rules.decide(AccessRequest(head, target: .webSocket, query: query), now: Int64(time(nil)))
-        guard let endpoint = Endpoint(path: path) else { return .decline }
+        guard head.refusal == nil, let endpoint = Endpoint(path: path) else { return .decline }
         if endpoint == .server(.eventSubscription) { return openEvents(head, query: query) }
         guard case .allowed = decision.outcome else { return .decline }
         switch endpoint {
