@@ -69,6 +69,12 @@ struct ServerCommand: AsyncParsableCommand {
     @Argument(parsing: .allUnrecognized, help: .hidden)
     var sandbox: [String] = []
 
+    func validate() throws {
+        guard ServerOption.ports.contains(port) else {
+            throw ValidationError("\(ConfigurationError.outOfRange("--port \(port)", ServerOption.ports))")
+        }
+    }
+
     func run() async throws {
         do {
             try await serve()

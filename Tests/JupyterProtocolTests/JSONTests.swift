@@ -33,6 +33,16 @@ struct JSONTests {
         #expect(JSONText.hasLoneSurrogate(Array(text.utf8)) == isHalf)
     }
 
+    @Test(
+        "Names that are there twice",
+        arguments: [
+            (#"{"a":1,"b":{"a":2,"b":3,"b":4}}"#, nil), (#"{"a":1,"b":2,"b":3,"a":4}"#, "b"), ("[1]", nil),
+            (#"{"a":1,"\u0061":2}"#, "a"), ("{}", nil),
+        ])
+    func repeated(_ text: String, _ name: String?) throws {
+        #expect(try JSONMembers.repeatedName(in: Array(text.utf8)) == name)
+    }
+
     @Test("Nesting is bounded")
     func depth() {
         let bomb = [UInt8](repeating: UInt8(ascii: "["), count: 100_000)
