@@ -4,6 +4,7 @@ import Command
 import ContentsStore
 import Glibc
 import JupyterServer
+import JupyterServerAPI
 import KernelHosting
 import LinuxKit
 import Metrics
@@ -146,7 +147,7 @@ struct ServerCommand: AsyncParsableCommand {
         let serve = { @Sendable [address = self.host, port, state = planner.state, certificateFile] in
             try await server.run(host: address, port: port, certificate: certificate) { port in
                 // As Jupyter users expect it: one line to copy.
-                let query = token.isEmpty ? "" : "?token=\(token)"
+                let query = token.isEmpty ? "" : "?token=\(PercentEncoding.encoded(path: token))"
                 let scheme = certificate == nil ? "http" : "https"
                 let reachable = ["0.0.0.0", "[::]"].contains(host) ? "127.0.0.1" : host
                 let notice = ServerNotice(

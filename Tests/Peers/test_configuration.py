@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import requests
 
 from peers.husk import Husk, one_line
 from peers.processes import end_keeper
@@ -235,3 +236,13 @@ def test_empty_texts(husk: Husk, tmp_path: Path) -> None:
         one_line(done.stderr)
         == "husk serve: --mount : write HOST:INSIDE or HOST:INSIDE:ro, INSIDE absolute"
     )
+
+
+@pytest.mark.parametrize("token", ["a b&c#+%é/?=x", "%41"])
+def test_the_printed_url(serve: Serve, token: str) -> None:
+    """It can be followed, whatever the token is."""
+    server = serve("--token", token)
+    # Bytes of a header are letters of Latin-1 to requests.
+    server.token = token.encode().decode("latin-1")
+    (line,) = re.findall(r"^ +(http://.*)$", server.log, re.MULTILINE)
+    assert requests.get(line.replace("/?", "/api/kernels?"), timeout=10).status_code == 200
