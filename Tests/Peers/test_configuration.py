@@ -246,3 +246,20 @@ def test_the_printed_url(serve: Serve, token: str) -> None:
     server.token = token.encode().decode("latin-1")
     (line,) = re.findall(r"^ +(http://.*)$", server.log, re.MULTILINE)
     assert requests.get(line.replace("/?", "/api/kernels?"), timeout=10).status_code == 200
+
+
+def test_state_that_cannot_be_made(husk: Husk, tmp_path: Path) -> None:
+    """It is said that it cannot, and why."""
+    (tmp_path / "file").touch()
+    for folder, reason in [
+        (tmp_path / "file" / "state", "Not a directory"),
+        (tmp_path / "no" / "such" / "state", "No such file or directory"),
+        (
+            Path("/sys/husk-state"),
+            "(Operation not permitted|Permission denied|Read-only file system)",
+        ),
+    ]:
+        done = husk.with_state(folder).run("serve", "--port", "0")
+        assert done.returncode == 1
+        wanted = f"husk serve: the state directory {folder} cannot be made: {reason}"
+        assert re.fullmatch(wanted, one_line(done.stderr))
