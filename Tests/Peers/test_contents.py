@@ -246,3 +246,113 @@ def test_whole_characters(server: Server, reference: Reference, escaped: str) ->
     for peer in (server, reference):
         assert saved(peer, "whole.txt", escaped).ok
         assert (peer.root / "whole.txt").read_text() == json.loads(f'"{escaped}"')
+
+
+def old(*cells: object, **changes: object) -> dict[str, object]:
+    """A notebook of nbformat 3; `...` takes a member away."""
+    whole = {
+        **{"nbformat": 3, "nbformat_minor": 0, "metadata": {"name": "old", "signature": "s"}},
+        **{"worksheets": [{"cells": list(cells), "metadata": {}}]},
+        **changes,
+    }
+    return {name: value for name, value in whole.items() if value is not ...}
+
+
+def old_cell(*outputs: object, **changes: object) -> dict[str, object]:
+    """A code cell of nbformat 3."""
+    whole = {
+        **{"cell_type": "code", "collapsed": True, "language": "python", "metadata": {"a": 1}},
+        **{"input": ["x = 1\n", "x"], "prompt_number": 4, "outputs": list(outputs)},
+        **changes,
+    }
+    return {name: value for name, value in whole.items() if value is not ...}
+
+
+HEADING = {"cell_type": "heading", "level": 3, "metadata": {}, "source": ["A\r\n", "b\x85c"]}
+
+OLD: dict[str, dict[str, object]] = {
+    "nothing": old(),
+    "no worksheet": old(worksheets=[]),
+    "two worksheets": old(worksheets=[{"cells": [HEADING]}, {"cells": [old_cell()]}]),
+    "code": old(old_cell(), old_cell(prompt_number=..., input=..., collapsed=..., metadata=...)),
+    "lines without ends": old(old_cell(input=["a", "b\n", "c"]), HEADING | {"source": ["a", "b"]}),
+    "texts": old(
+        HEADING,
+        HEADING | {"level": 1, "source": ""},
+        {"cell_type": "markdown", "metadata": {}, "source": ["*a*\n", "b"], "rendered": ["c\n"]},
+        {"cell_type": "raw", "source": "raw"},
+        {"cell_type": "html", "source": "<b>", "metadata": {}},
+        {"cell_type": "new", "source": "x"},
+    ),
+    "outputs": old(
+        old_cell(
+            {"output_type": "stream", "stream": "stderr", "text": ["a\n", "b"]},
+            {"output_type": "stream", "text": "c"},
+            {"output_type": "pyerr", "ename": "E", "evalue": "e", "traceback": ["t"]},
+            {"output_type": "pyout", "prompt_number": 4, "text": ["1\n", "2"], "html": "<b>"},
+            {"output_type": "pyout", "text": "1", "metadata": {"png": {"width": 1}, "x": 2}},
+            {
+                **{"output_type": "display_data", "png": "AA==\n", "jpeg": "BB==", "svg": ["<s>"]},
+                **{"latex": ["$x$"], "javascript": ["a\n", "b"], "json": ['{"a":', "[1, null]}"]},
+                **{"x/y": 1},
+            },
+        )
+    ),
+    "where it is from": old(old_cell(), orig_nbformat=2, orig_nbformat_minor=1),
+    "from nowhere": old(old_cell(), orig_nbformat=None, orig_nbformat_minor=0),
+    "members of its own": old(old_cell(new=1), new=2),
+}
+"""What was written by IPython before 2014."""
+
+NOT_OLD: dict[str, dict[str, object]] = {
+    "no metadata": old(metadata=...),
+    "no worksheets": old(worksheets=...),
+    "a worksheet without cells": old(worksheets=[{}]),
+    "a number for a worksheet": old(worksheets=[1]),
+    "a number for a cell": old(1),
+    "no type": old({"source": "x"}),
+    "code without outputs": old(old_cell(outputs=...)),
+    "a number for an output": old(old_cell(1)),
+    "an output of no type": old(old_cell({"text": "a"})),
+    "a text for a level": old(HEADING | {"level": "1"}),
+    "no JSON": old(old_cell({"output_type": "display_data", "json": "{"})),
+}
+
+
+def without_ids(content: dict[str, Any]) -> dict[str, Any]:
+    """A notebook without what nbformat chooses at random."""
+    for one in content["cells"]:
+        assert one.pop("id")
+    return content
+
+
+@pytest.mark.parametrize("name", OLD)
+def test_notebooks_of_version_3(server: Server, reference: Reference, name: str) -> None:
+    """They are read as ones of version 4, and saved so."""
+    models = []
+    for peer in (server, reference):
+        (peer.root / "old.ipynb").write_text(json.dumps(OLD[name]))
+        got = peer.request("GET", "/api/contents/old.ipynb")
+        assert got.status_code == 200, got.text
+        models.append(got.json())
+    ours, theirs = models
+    again = server.get("/api/contents/old.ipynb").json()
+    assert again == ours
+    ids = [one["id"] for one in ours["content"]["cells"]]
+    assert len(set(ids)) == len(ids)
+    assert told(ours) == told(theirs), (ours.get("message"), theirs.get("message"))
+    body = {name: ours[name] for name in ("type", "format", "content")}
+    assert server.request("PUT", "/api/contents/old.ipynb", json=body).status_code == 200
+    stored = json.loads((server.root / "old.ipynb").read_text())
+    assert (stored["nbformat"], "worksheets" in stored) == (4, False)
+    assert without_ids(ours["content"]) == without_ids(theirs["content"])
+
+
+@pytest.mark.parametrize("name", NOT_OLD)
+def test_what_is_no_notebook_of_version_3(server: Server, reference: Reference, name: str) -> None:
+    """What is wrong is told by its place."""
+    for peer in (server, reference):
+        (peer.root / "old.ipynb").write_text(json.dumps(NOT_OLD[name]))
+        got = peer.request("GET", "/api/contents/old.ipynb")
+        assert got.status_code == 400, got.text
+        assert got.json()["message"].startswith("Unreadable Notebook: ")
