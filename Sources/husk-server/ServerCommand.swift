@@ -47,7 +47,7 @@ struct ServerCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Another site whose pages may use the server; * for all.", valueName: "origin"))
     var allowOrigin: String?
 
-    @Option(help: "Seconds that kernels live without a server.")
+    @Option(help: "Seconds that kernels live without a server; at least 1.")
     var orphanTimeout: UInt64 = 3600
 
     @Option(help: ArgumentHelp("Options in a file, a JSON object: {\"port\": 8888, …}.", valueName: "file"))

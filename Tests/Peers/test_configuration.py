@@ -263,3 +263,10 @@ def test_state_that_cannot_be_made(husk: Husk, tmp_path: Path) -> None:
         assert done.returncode == 1
         wanted = f"husk serve: the state directory {folder} cannot be made: {reason}"
         assert re.fullmatch(wanted, one_line(done.stderr))
+
+
+def test_times_beyond_all_clocks(serve: Serve) -> None:
+    """They are as good as never."""
+    server = serve("--cull-idle-timeout", str(2**63 - 1), "--cull-interval", str(2**63 - 1))
+    assert server.start_kernel()
+    assert len(server.get("/api/kernels").json()) == 1
