@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 public import JupyterProtocol
 public import KeeperWire
 public import KernelRuntime
@@ -33,6 +34,10 @@ public struct KernelPlanner: Sendable {
         maximum = options.limits.maxKernels > 0 ? Int(clamping: options.limits.maxKernels) : nil
         // What is wrong with the options should be said now, and not with the first kernel.
         _ = try options.plan()
+        // Whoever opens it next would only say that it is not there.
+        if mkdir(state, 0o700) < 0, errno != EEXIST {
+            throw Failure("the state directory \(state) cannot be made: \(SystemError.text(of: errno))")
+        }
     }
 
     /// The order for a kernel.

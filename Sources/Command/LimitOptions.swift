@@ -13,7 +13,7 @@ struct LimitOptions: ParsableArguments {
     @Option(help: "The share of the CPUs beside other sandboxes, 1 to 10000.")
     var cpuWeight: UInt64 = 100
 
-    @Option(help: "Processes and threads.")
+    @Option(help: "Processes and threads; 0 for as many as the machine allows.")
     var pids: UInt64 = 4096
 
     @Option(help: "Open files of each process.")
@@ -37,7 +37,7 @@ struct LimitOptions: ParsableArguments {
     @Option(help: "How long the kernel may wait without a request.")
     var idleTimeout: DurationArgument?
 
-    @Option(help: "How many kernels there may be in the state directory when this one starts.")
+    @Option(help: "How many kernels there may be in the state directory when this one starts; 0 for any number.")
     var maxKernels: UInt64 = 0
 
     @Flag(help: "Take less where a limit cannot be enforced, and say so, instead of an error.")

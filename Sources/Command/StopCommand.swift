@@ -14,17 +14,29 @@ struct StopCommand: ParsableCommand {
     @OptionGroup var place: StateOption
 
     func run() throws {
+        var ended: [String] = []
         try Failure.report("stop") {
-            guard let keeper = try place.keeper() else { throw Failure("there is no kernel \(kernels[0])") }
+            let keeper = try place.keeper()
             for kernel in kernels {
-                let names = try StopCommand.names(of: kernel, keeper)
                 do {
-                    for name in names { try keeper.stop(name) }
+                    guard let keeper else { throw KernelError(code: "kernel_unknown", "") }
+                    for name in try StopCommand.names(of: kernel, keeper) { try keeper.stop(name) }
                 } catch let error as KernelError where error.code == "kernel_unknown" {
-                    throw Failure("there is no kernel \(kernel); husk ps shows those that are")
+                    guard try mayBeListed(kernel, keeper) else {
+                        throw Failure("there is no kernel \(kernel); husk ps shows those that are")
+                    }
+                    ended.append(kernel)
                 }
             }
         }
+        if !ended.isEmpty { try ServerProgram.become("stop", ended + ["--state", place.directory]) }
+    }
+
+    /// Whether a server may still list a kernel that has ended: not when another one with its id lives.
+    private func mayBeListed(_ kernel: String, _ keeper: KeeperConnection?) throws -> Bool {
+        let id = JupyterID.ofKernel(named: kernel) ?? kernel
+        guard JupyterID.isValid(id), Files.exists("\(place.directory)/server.json") else { return false }
+        return try keeper?.kernels().contains { JupyterID.ofKernel(named: $0.kernel) == id } != true
     }
 
     /// The names that are meant: a server's kernel has two for a moment, while it is restarted.

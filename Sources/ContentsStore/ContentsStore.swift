@@ -80,6 +80,9 @@ public final class ContentsStore: Sendable {
         var isNew = true
         if let found = Found(place, in: root), found.kind == .file { isNew = false }
         let saved = try SavedContents(members, path: place, isNew: isNew)
+        guard saved.kind == .directory || !JSONText.hasLoneSurrogate(body) else {
+            throw APIError(400, "Encoding error saving \(place.text): half of a surrogate pair is no text in UTF-8")
+        }
         return (try save(saved, at: place), isNew)
     }
 
@@ -120,16 +123,15 @@ public final class ContentsStore: Sendable {
         try? deleteCheckpoint(ContentsStore.checkpointID, of: path)
     }
 
-    /// A file, for `GET /files/{path}`. Throws 404, and 413 for more than can be read.
+    /// A file, for `GET /files/{path}`. Throws 404, 403 for what is no file, and 413 for more than can be read.
     ///
     /// - Parameter wanted: decides, by what is known without them, which of its bytes are read.
     public func file(
         _ path: String, _ wanted: (StoredFile) -> Range<Int64> = { 0..<$0.size }
     ) throws(APIError) -> StoredFile {
         let place = try ContentsPath(path)
-        guard !isHidden(place), let found = Found(place, in: root), found.kind == .file else {
-            throw ContentsStore.missing(place)
-        }
+        guard !isHidden(place), let found = Found(place, in: root) else { throw ContentsStore.missing(place) }
+        guard found.kind == .file else { throw APIError(403, "\(place.text) is not a file") }
         var file = StoredFile(
             name: place.name, size: found.size, modified: found.modified, mediaType: MediaType.of(place.name))
         let part = wanted(file)

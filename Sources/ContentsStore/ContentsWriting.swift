@@ -10,7 +10,26 @@ extension ContentsStore {
         do {
             return FolderEntry(
                 folder: try root.place(path.parent.relative, followingLinks: followingLinks), name: path.name)
-        } catch { throw ContentsStore.error(error, path) { "Unexpected error while saving file: \(path.text) \($0)" } }
+        } catch {
+            // What a link out of the root leads to is not there, and nothing of it is missing either.
+            if error.errno == ENOENT, endsAtLink(path.parent) { throw ContentsStore.missing(path) }
+            throw ContentsStore.error(error, path) { "Unexpected error while saving file: \(path.text) \($0)" }
+        }
+    }
+
+    /// Whether a path that is not there ends at a link, which leads nowhere or out of the root.
+    private func endsAtLink(_ path: ContentsPath) -> Bool {
+        // Below what is not there nothing is: halving finds the first such name.
+        var isThere = 0
+        var isNot = path.names.count
+        while isNot - isThere > 1 {
+            let count = (isThere + isNot) / 2
+            let above = ContentsPath(names: Array(path.names.prefix(count)))
+            if Found(above, in: root) == nil { isNot = count } else { isThere = count }
+        }
+        let end = ContentsPath(names: Array(path.names.prefix(isNot)))
+        guard !end.isRoot, let folder = try? root.place(end.parent.relative, followingLinks: true) else { return false }
+        return FolderEntry(folder: folder, name: end.name).kind == S_IFLNK
     }
 
     /// The same of what a link leads to, so that a file is written and not the link.

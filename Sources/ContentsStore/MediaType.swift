@@ -5,7 +5,7 @@ enum MediaType {
         "bmp": "image/bmp", "c": "text/plain", "css": "text/css", "csv": "text/csv", "doc": "application/msword",
         "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document", "gif": "image/gif",
         "h": "text/plain", "h5": "application/x-hdf5", "htm": "text/html", "html": "text/html",
-        "ico": "image/vnd.microsoft.icon", "ipynb": "application/x-ipynb+json", "jpeg": "image/jpeg",
+        "ico": "image/vnd.microsoft.icon", "jpeg": "image/jpeg",
         "jpg": "image/jpeg", "js": "text/javascript", "json": "application/json", "latex": "application/x-latex",
         "md": "text/markdown", "mjs": "text/javascript", "mov": "video/quicktime", "mp3": "audio/mpeg",
         "mp4": "video/mp4", "mpeg": "video/mpeg", "odt": "application/vnd.oasis.opendocument.text",

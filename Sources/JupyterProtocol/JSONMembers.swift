@@ -3,6 +3,9 @@ public struct JSONMembers {
     private var scanner: JSONScanner
     private let names: Set<String>
     private var found: [String: Range<Int>] = [:]
+    /// The names so far; nil where nobody asks for those that are repeated.
+    private var seen: Set<String>?
+    private var repeated: String?
 
     /// The values of the members with these names, each as it stands in `bytes` and at its indices there; nil when
     /// `bytes` are JSON (RFC 8259) but no object. Of equal names the last counts.
@@ -14,6 +17,19 @@ public struct JSONMembers {
             do throws(JSONError) { return .success(try members.read()) } catch { return .failure(error) }
         }
         return try outcome.get()?.mapValues { bytes[$0] }
+    }
+
+    /// The first name that an object has a second time; nil when all are different, or `bytes` are no object.
+    public static func repeatedName(in bytes: [UInt8]) throws(JSONError) -> String? {
+        let outcome = bytes.withUnsafeBufferPointer { buffer -> Result<String?, JSONError> in
+            var members = JSONMembers(scanner: JSONScanner(buffer), names: [])
+            members.seen = []
+            do throws(JSONError) {
+                _ = try members.read()
+                return .success(members.repeated)
+            } catch { return .failure(error) }
+        }
+        return try outcome.get()
     }
 
     private init(scanner: JSONScanner, names: Set<String>) {
@@ -31,6 +47,7 @@ public struct JSONMembers {
         if scanner.open(closing: UInt8(ascii: "}")) {
             repeat {
                 let name = JSONParser.string(try scanner.name(), in: scanner.bytes)
+                if seen?.insert(name).inserted == false { repeated = repeated ?? name }
                 let start = scanner.position
                 try skip(depth: 1)
                 if names.contains(name) { found[name] = start..<scanner.position }

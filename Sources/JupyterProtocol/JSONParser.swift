@@ -80,7 +80,8 @@ struct JSONParser {
             case UInt8(ascii: "r"): result.append(0x0d)
             case UInt8(ascii: "t"): result.append(0x09)
             case UInt8(ascii: "u"):
-                let scalar = JSONParser.scalar(part, &position)
+                // No text can hold a lone surrogate.
+                let scalar = JSONParser.scalar(part, &position) ?? "\u{fffd}"
                 result.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
             default: result.append(escape)
             }
@@ -88,9 +89,8 @@ struct JSONParser {
         return String(decoding: result, as: UTF8.self)
     }
 
-    /// The four digits of one `\u`, or of a surrogate pair of them. A lone surrogate becomes U+FFFD: no text can hold
-    /// it.
-    private static func scalar(_ part: UnsafeBufferPointer<UInt8>, _ position: inout Int) -> Unicode.Scalar {
+    /// The four digits of one `\u`, or of a surrogate pair of them; nil for a lone surrogate.
+    fileprivate static func scalar(_ part: UnsafeBufferPointer<UInt8>, _ position: inout Int) -> Unicode.Scalar? {
         func digits(at start: Int) -> UInt32 {
             part[start..<start + 4].reduce(0) { $0 << 4 | (JSONScanner.hexadecimal($1) ?? 0) }
         }
@@ -100,11 +100,33 @@ struct JSONParser {
         // The scanner has seen that four digits follow each of them.
         guard first < 0xdc00, position + 1 < part.count, part[position] == UInt8(ascii: "\\"),
             part[position + 1] == UInt8(ascii: "u")
-        else { return "\u{fffd}" }
+        else { return nil }
         let second = digits(at: position + 2)
-        guard (0xdc00..<0xe000).contains(second) else { return "\u{fffd}" }
+        guard (0xdc00..<0xe000).contains(second) else { return nil }
         position += 6
-        return Unicode.Scalar(0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00)) ?? "\u{fffd}"
+        return Unicode.Scalar(0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00))
+    }
+}
+
+extension JSONText {
+    /// Whether a text in JSON has an escape for half of a surrogate pair, which no text in UTF-8 can hold: `JSONValue` has
+    /// U+FFFD for it, and Python's `json` a text that cannot be written anywhere.
+    ///
+    /// - Parameter bytes: JSON that has been parsed.
+    public static func hasLoneSurrogate(_ bytes: [UInt8]) -> Bool {
+        bytes.withUnsafeBufferPointer { bytes in
+            var position = 0
+            while position + 1 < bytes.count {
+                guard bytes[position] == UInt8(ascii: "\\") else {
+                    position += 1
+                    continue
+                }
+                position += 2
+                guard bytes[position - 1] == UInt8(ascii: "u") else { continue }
+                guard position + 4 <= bytes.count, JSONParser.scalar(bytes, &position) != nil else { return true }
+            }
+            return false
+        }
     }
 }
 

@@ -45,7 +45,7 @@ struct APIHandler: Sendable {
         case .kernels: request.method == "POST" ? try await kernels.start(request) : await kernels.list()
         case .kernel(let id): request.method == "DELETE" ? try await kernels.delete(id) : try await kernels.model(id)
         case .kernelAction(let id, let action): try await kernels.act(action, on: id)
-        case .kernelChannels(let id): try await refuseChannels(id)
+        case .kernelChannels(let id): try await refuseChannels(id, request)
         case .execute(let id):
             request.method == "POST" ? try await executions.execute(id, request) : try await executions.list(id)
         case .execution(let uid, let id):
@@ -95,9 +95,11 @@ struct APIHandler: Sendable {
         throw APIError(400, "Can \"Upgrade\" only to \"WebSocket\".")
     }
 
-    /// A plain request for what is a WebSocket.
-    private func refuseChannels(_ id: String) async throws -> Answer {
+    /// A request for what is a WebSocket that opens none.
+    private func refuseChannels(_ id: String, _ request: APIRequest) async throws -> Answer {
         _ = try await kernels.kernel(id)
+        // A client that heard nothing of its mistake would take what it misses for what has not been said.
+        _ = try EventNumber.read(since: request.query)
         throw APIError(400, "Can \"Upgrade\" only to \"WebSocket\".")
     }
 }

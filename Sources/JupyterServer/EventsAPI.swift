@@ -10,10 +10,10 @@ struct EventsAPI: Sendable {
         let kernel = try await kernels.kernel(id)
         let encoding = EventEncoding(accept: request.fields["accept"])
         // A browser that comes back says by itself what it has.
-        let since = request.fields["last-event-id"] ?? request.query["since"] ?? "0"
-        guard let sequence = UInt64(since) else {
-            throw APIError(400, "Not the number of an event: \(PythonText.quoted(since))", reason: "bad_sequence")
-        }
+        let sequence =
+            if let last = request.fields["last-event-id"] { try EventNumber.read(last) } else {
+                try EventNumber.read(since: request.query) ?? 0
+            }
         let isLive = ["1", "true"].contains(request.query["follow"])
         if request.method == "HEAD" { return EventsAPI.answer(encoding) }
         return EventsAPI.answer(encoding, await kernel.observe(after: sequence, isLive: isLive), of: kernel)

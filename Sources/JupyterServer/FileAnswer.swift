@@ -39,6 +39,8 @@ struct FileAnswer {
         var answer = Answer(status: 200, body: file.bytes)
         var type = file.mediaType ?? "application/octet-stream"
         if type == "text/plain" { type += "; charset=UTF-8" }
+        // Only here: the contents API has a notebook that is asked for as a file as a text.
+        if file.name.hasSuffix(".ipynb") { type = "application/x-ipynb+json" }
         if request.method == "HEAD" { answer.length = file.size }
         if isUnchanged {
             answer.status = 304

@@ -24,6 +24,7 @@ struct HTTPGateway: HTTPResponder {
             let answer = Answer.refusal(APIError(405))
             return (request.hasLongBody ? answer.last : answer).response(to: request)
         }
+        if let error = request.head.refusal { return Answer.refusal(error).last.response(to: request) }
         if endpoint == .server(.logIn) {
             let (answer, headers) = try await LoginForm(rules: rules).answer(&request, query, context)
             return answer.response(to: request, headers: headers)
@@ -92,7 +93,7 @@ struct HTTPGateway: HTTPResponder {
     func open(_ head: HTTPRequest) async -> WebSocketAnswer {
         let (path, query) = HTTPGateway.parts(head.path ?? "/")
         let decision = rules.decide(AccessRequest(head, target: .webSocket, query: query), now: Int64(time(nil)))
-        guard let endpoint = Endpoint(path: path) else { return .decline }
+        guard head.refusal == nil, let endpoint = Endpoint(path: path) else { return .decline }
         if endpoint == .server(.eventSubscription) { return openEvents(head, query: query) }
         guard case .allowed = decision.outcome else { return .decline }
         switch endpoint {
@@ -107,6 +108,8 @@ struct HTTPGateway: HTTPResponder {
 
     private func openChannels(of id: String, _ head: HTTPRequest, _ query: [String: String]) async -> WebSocketAnswer {
         guard let kernel = try? await handler.kernels.kernel(id) else { return .decline }
+        let since: UInt64?
+        do { since = try EventNumber.read(since: query) } catch { return .decline }
         let offered = head.headerFields[values: .secWebSocketProtocol].flatMap {
             $0.split(separator: ",").map { String($0.filter { $0 != " " }) }
         }
@@ -114,7 +117,7 @@ struct HTTPGateway: HTTPResponder {
         // Without a name of its own a client cannot come back. Names are written down with each place that is noted.
         let client = query["session_id"].flatMap { (1...256).contains($0.utf8.count) ? $0 : nil } ?? JupyterID.random()
         let socket = KernelSocket(
-            kernel: kernel, client: client, framing: framing, since: query["since"].flatMap { UInt64($0) })
+            kernel: kernel, client: client, framing: framing, since: since)
         return .open(subprotocol: framing.subprotocol, headers: []) { messages, writer in
             await socket.serve(messages, writer)
         }

@@ -23,6 +23,8 @@ struct KernelAPI: Sendable {
     }
 
     func file(_ file: String, of name: String) throws(APIError) -> Answer {
+        // What the server has made of it, which may stand elsewhere.
+        if file == "kernel.json", let spec = specs.spec(name)?.model.spec { return .json(spec) }
         guard let bytes = specs.spec(name)?.files[file], KernelSpecModel.isResource(file) else { throw APIError(404) }
         return Answer(status: 200, headers: [("Content-Type", KernelSpecs.mediaType(file))], body: bytes)
     }

@@ -13,7 +13,9 @@ struct KernelCuller: Sendable {
 
     /// Looks again and again, until it is cancelled.
     func run() async {
-        while (try? await Task.sleep(for: .seconds(rules.interval))) != nil {
+        // Clocks do not reach as far as numbers do.
+        let interval = min(rules.interval, 1 << 31)
+        while (try? await Task.sleep(for: .seconds(interval))) != nil {
             for kernel in await kernels.kernels.all { await look(at: kernel) }
         }
     }

@@ -39,6 +39,7 @@ public struct APIError: Error, Hashable, Sendable, CustomStringConvertible {
         case 409: "Conflict"
         case 410: "Gone"
         case 413: "Request Entity Too Large"
+        case 417: "Expectation Failed"
         case 500: "Internal Server Error"
         case 501: "Not Implemented"
         case 503: "Service Unavailable"

@@ -38,6 +38,15 @@ enum MultilineText {
         return .array(lines)
     }
 
+    /// The lines without their ends, as Python's `str.splitlines()` gives them.
+    static func lines(of text: String) -> [String] {
+        (split(text).arrayValue ?? []).compactMap(\.stringValue).map { line in
+            let end = line.unicodeScalars.reversed().prefix(2)
+            let count = end.elementsEqual(["\n", "\r"]) ? 2 : end.first.map(isLineEnd) == true ? 1 : 0
+            return String(line.unicodeScalars.dropLast(count))
+        }
+    }
+
     private static func isLineEnd(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0x0a...0x0d, 0x1c...0x1e, 0x85, 0x2028, 0x2029: true

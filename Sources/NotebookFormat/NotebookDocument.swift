@@ -6,15 +6,15 @@ public import JupyterProtocol
 public struct NotebookDocument: Hashable, Sendable {
     private let root: JSONValue
 
-    /// Reads a notebook. Throws when it has not the lists and objects in which nbformat would look for its cells and
+    /// Reads a notebook, also one of nbformat 3, which becomes one of 4. Throws when it has not the lists and objects in which nbformat would look for its cells and
     /// texts, so that no program could show it.
     public init(parsing bytes: [UInt8]) throws(NotebookError) {
         let value: JSONValue
         do { value = try JSONValue(parsing: bytes) } catch { throw NotebookError(place: "", "is not JSON: \(error)") }
-        try self.init(value)
+        try self.init(try NotebookUpgrade.upgraded(value))
     }
 
-    /// Reads a notebook that is JSON already.
+    /// Reads a notebook that is JSON already, of nbformat 4 only.
     public init(_ value: JSONValue) throws(NotebookError) {
         try NotebookDocument.checkVersion(of: value)
         try NotebookDocument.form.check(value, at: "")

@@ -8,9 +8,12 @@ enum ConfigurationFile {
     static func read(_ path: String) throws(ConfigurationError) -> InMemoryProvider {
         let members: [String: JSONValue]
         do {
-            guard let object = try JSONValue(parsing: try bytes(of: path)).objectValue else {
+            let bytes = try bytes(of: path)
+            guard let object = try JSONValue(parsing: bytes).objectValue else {
                 throw ConfigurationError.noObject(path, reason: "it is another value")
             }
+            // Whoever has written both cannot know which one counts.
+            if let key = try JSONMembers.repeatedName(in: bytes) { throw ConfigurationError.repeated(key, in: path) }
             members = object
         } catch let error as ConfigurationError {
             throw error
@@ -22,6 +25,9 @@ enum ConfigurationFile {
             guard let option = ServerOption.all[key] else { throw .unknown(key, in: path) }
             guard let content = content(value, option.kind) else {
                 throw .mismatch("\(path): \"\(key)\"", option.kind)
+            }
+            if case .int(let number) = content, let range = option.range, !range.contains(number) {
+                throw .outOfRange("\(path): \"\(key)\"", range)
             }
             values[option.key] = ConfigValue(content, isSecret: key == "token")
         }

@@ -6,12 +6,12 @@ struct CullingOptions: ParsableArguments {
     @Option(
         name: CullingOptions.names("cull-idle-timeout", "cull_idle_timeout"),
         help: ArgumentHelp(
-            "Seconds without any activity after which a kernel is ended; 0 for never.", valueName: "seconds"))
+            "Seconds without any activity after which a kernel is ended; 0 or less for never.", valueName: "seconds"))
     var cullIdleTimeout: Int64 = 0
 
     @Option(
         name: CullingOptions.names("cull-interval", "cull_interval"),
-        help: ArgumentHelp("How often is looked for such kernels.", valueName: "seconds"))
+        help: ArgumentHelp("How often is looked for such kernels; 0 or less for the default.", valueName: "seconds"))
     var cullInterval = CullingRules.usualInterval
 
     @Flag(help: "End kernels that somebody is connected to, too.")

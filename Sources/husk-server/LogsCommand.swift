@@ -31,12 +31,17 @@ struct LogsCommand: AsyncParsableCommand {
         let isJSON = json
         try await ServerClient.using(state) { server in
             var rest: [UInt8] = []
-            for try await part in try await server.ask(.GET, kernel: kernel, path) {
-                rest.append(contentsOf: part.readableBytesView)
-                guard let end = rest.lastIndex(of: UInt8(ascii: "\n")) else { continue }
-                for line in rest[...end].split(separator: UInt8(ascii: "\n")) { LogsCommand.show(Array(line), isJSON) }
-                rest.removeSubrange(...end)
-            }
+            let body = try await server.ask(.GET, kernel: kernel, path)
+            do {
+                for try await part in body {
+                    rest.append(contentsOf: part.readableBytesView)
+                    guard let end = rest.lastIndex(of: UInt8(ascii: "\n")) else { continue }
+                    for line in rest[...end].split(separator: UInt8(ascii: "\n")) {
+                        LogsCommand.show(Array(line), isJSON)
+                    }
+                    rest.removeSubrange(...end)
+                }
+            } catch { throw server.lost(error) }
         }
     }
 

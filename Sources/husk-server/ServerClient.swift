@@ -78,6 +78,13 @@ struct ServerClient: Sendable {
         return answer.body
     }
 
+    /// What is to be said when an answer breaks off.
+    func lost(_ error: any Error) -> ServerClientError {
+        ServerClientError(
+            "the connection to the server at \(notice.url) is lost: it has ended, or does not answer (\(error)); its "
+                + "kernels live on, and the next server on their state directory has what they said")
+    }
+
     /// An answer's bytes.
     static func bytes(_ body: HTTPClientResponse.Body) async throws -> [UInt8] {
         Array(buffer: try await body.collect(upTo: largest))

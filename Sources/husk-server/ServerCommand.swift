@@ -4,6 +4,7 @@ import Command
 import ContentsStore
 import Glibc
 import JupyterServer
+import JupyterServerAPI
 import KernelHosting
 import LinuxKit
 import Metrics
@@ -46,7 +47,7 @@ struct ServerCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Another site whose pages may use the server; * for all.", valueName: "origin"))
     var allowOrigin: String?
 
-    @Option(help: "Seconds that kernels live without a server.")
+    @Option(help: "Seconds that kernels live without a server; at least 1.")
     var orphanTimeout: UInt64 = 3600
 
     @Option(help: ArgumentHelp("Options in a file, a JSON object: {\"port\": 8888, …}.", valueName: "file"))
@@ -68,6 +69,12 @@ struct ServerCommand: AsyncParsableCommand {
 
     @Argument(parsing: .allUnrecognized, help: .hidden)
     var sandbox: [String] = []
+
+    func validate() throws {
+        guard ServerOption.ports.contains(port) else {
+            throw ValidationError("\(ConfigurationError.outOfRange("--port \(port)", ServerOption.ports))")
+        }
+    }
 
     func run() async throws {
         do {
@@ -140,7 +147,7 @@ struct ServerCommand: AsyncParsableCommand {
         let serve = { @Sendable [address = self.host, port, state = planner.state, certificateFile] in
             try await server.run(host: address, port: port, certificate: certificate) { port in
                 // As Jupyter users expect it: one line to copy.
-                let query = token.isEmpty ? "" : "?token=\(token)"
+                let query = token.isEmpty ? "" : "?token=\(PercentEncoding.encoded(path: token))"
                 let scheme = certificate == nil ? "http" : "https"
                 let reachable = ["0.0.0.0", "[::]"].contains(host) ? "127.0.0.1" : host
                 let notice = ServerNotice(

@@ -27,7 +27,16 @@ struct ServerConfiguration {
         for option in ServerOption.all.values.sorted(by: { $0.name < $1.name }) where !given.contains(option.name) {
             arguments += try ServerConfiguration.arguments(of: option, from: providers)
         }
-        self.arguments = arguments + commandLine
+        self.arguments = arguments + commandLine.flatMap(ServerConfiguration.whole)
+    }
+
+    /// A word of the command line; an empty text behind `=` becomes a word of its own, as in `argument(_:_:)`.
+    private static func whole(_ word: String) -> [String] {
+        let name = word.dropFirst(2).dropLast()
+        guard word == "--\(name)=", let option = ServerOption.all[String(name)], option.kind == .text else {
+            return [word]
+        }
+        return argument(option.name, "")
     }
 
     /// The arguments for an option, from the first that has a value for it.
@@ -44,15 +53,23 @@ struct ServerConfiguration {
             }
             guard let content = found.value?.content else { continue }
             switch content {
-            case .string(let text): return ["--\(option.name)=\(text)"]
-            case .int(let number): return ["--\(option.name)=\(number)"]
+            case .string(let text): return argument(option.name, text)
+            case .int(let number):
+                // Numbers of a file have been looked at.
+                if let range = option.range, !range.contains(number) { throw .outOfRange(option.variable, range) }
+                return ["--\(option.name)=\(number)"]
             case .double(let number): return ["--\(option.name)=\(number)"]
             case .bool(let isSet): return isSet ? ["--\(option.name)"] : []
-            case .stringArray(let texts): return texts.map { "--\(option.name)=\($0)" }
+            case .stringArray(let texts): return texts.flatMap { argument(option.name, $0) }
             default: continue
             }
         }
         return []
+    }
+
+    /// An option with a text, which may begin with a dash or be empty: behind a bare `=` the next word is taken for it.
+    private static func argument(_ name: String, _ text: String) -> [String] {
+        text.isEmpty ? ["--\(name)", ""] : ["--\(name)=\(text)"]
     }
 
     private static func type(of kind: ServerOption.Kind) -> ConfigType {

@@ -8,6 +8,7 @@ enum ServerProgram {
         let arguments = Array(CommandLine.arguments.dropFirst())
         switch arguments.first {
         case "connect": await run(ConnectCommand.self, Array(arguments.dropFirst()))
+        case "stop": await run(StopCommand.self, Array(arguments.dropFirst()))
         case "logs": await run(LogsCommand.self, Array(arguments.dropFirst()))
         default: await serve(arguments.first == "serve" ? Array(arguments.dropFirst()) : arguments)
         }
@@ -23,13 +24,15 @@ enum ServerProgram {
     }
 
     private static func run<Command: AsyncParsableCommand>(_ command: Command.Type, _ arguments: [String]) async {
+        var parsed: any AsyncParsableCommand
         do {
-            guard var parsed = try command.parseAsRoot(arguments) as? Command else { return }
+            guard let command = try command.parseAsRoot(arguments) as? Command else { return }
+            parsed = command
+        } catch { command.exit(withError: error) }
+        do {
             try await parsed.run()
-        } catch let error as ServerClientError {
-            fail("\(command.configuration.commandName ?? "husk"): \(error)", status: 1)
         } catch {
-            command.exit(withError: error)
+            fail("\(command.configuration.commandName ?? "husk"): \(error)", status: 1)
         }
     }
 

@@ -31,8 +31,12 @@ struct EscapeTests {
         let file = #"{"type":"file","format":"text","content":"x"}"#
         #expect(scratch.failure { _ = try scratch.store.get(path) }?.status == 404)
         #expect(scratch.failure { _ = try scratch.store.file(path) }?.status == 404)
-        #expect(scratch.failure { _ = try scratch.put(path, file) } != nil)
-        #expect(scratch.failure { _ = try scratch.put(path, file.replacing("}", with: ",\"chunk\":2}")) } != nil)
+        #expect(scratch.failure { _ = try scratch.put(path, file) }?.status == 404)
+        let chunk = file.replacing("}", with: ",\"chunk\":2}")
+        #expect(scratch.failure { _ = try scratch.put(path, chunk) }?.status == 404)
+        for place in [path, "\(path)/a/b"] {
+            #expect(scratch.failure { _ = try scratch.put(place, #"{"type":"directory"}"#) }?.status == 404)
+        }
         #expect(scratch.failure { _ = try scratch.post(path) }?.status == 404)
         #expect(scratch.failure { try scratch.store.delete(path) } != nil)
         #expect(scratch.failure { _ = try scratch.store.createCheckpoint(of: path) } != nil)
@@ -45,6 +49,19 @@ struct EscapeTests {
         #expect(scratch.failure { _ = try scratch.store.post("", body: copy) }?.status == 404)
         #expect(scratch.text("../outside/secret") == "secret" && scratch.names("../outside") == ["secret"])
         #expect(scratch.text("mine") == "m" && !scratch.exists("taken"))
+    }
+
+    @Test("A folder that is missing is another thing than a link that leads out")
+    func missing() throws {
+        let scratch = try scratch()
+        scratch.link("inner", to: "a")
+        let file = #"{"type":"file","format":"text","content":"x"}"#
+        for path in ["no/x", "a/no/x", "inner/no/x", "a/no/relative/x"] {
+            #expect(scratch.failure { _ = try scratch.put(path, file) }?.status == 500)
+        }
+        for path in ["relative/x", "inner/back/x", "relative/no/such/x"] {
+            #expect(scratch.failure { _ = try scratch.put(path, file) }?.status == 404)
+        }
     }
 
     @Test("Links within are followed, and what they lead to is written")

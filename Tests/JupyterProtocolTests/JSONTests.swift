@@ -22,6 +22,27 @@ struct JSONTests {
         #expect(throws: JSONError.self) { try JSONValue(parsing: Array(text.utf8)) }
     }
 
+    @Test(
+        "Halves of characters",
+        arguments: [
+            (#"["\ud83d\ude00", "\u0041\\ud800", "\\\ud83d\ude00"]"#, false), (#""\ud800""#, true),
+            (#"{"\udc00":1}"#, true), (#""\\\ud800""#, true), (#""\ud83d\u0041""#, true),
+            (#""\ude00\ud83d""#, true), (#""\ud83d\ud83d\ude00""#, true), ("1", false), ("", false), ("\\u12", true),
+        ])
+    func surrogates(_ text: String, _ isHalf: Bool) {
+        #expect(JSONText.hasLoneSurrogate(Array(text.utf8)) == isHalf)
+    }
+
+    @Test(
+        "Names that are there twice",
+        arguments: [
+            (#"{"a":1,"b":{"a":2,"b":3,"b":4}}"#, nil), (#"{"a":1,"b":2,"b":3,"a":4}"#, "b"), ("[1]", nil),
+            (#"{"a":1,"\u0061":2}"#, "a"), ("{}", nil),
+        ])
+    func repeated(_ text: String, _ name: String?) throws {
+        #expect(try JSONMembers.repeatedName(in: Array(text.utf8)) == name)
+    }
+
     @Test("Nesting is bounded")
     func depth() throws {
         let bomb = [UInt8](repeating: UInt8(ascii: "["), count: 100_000)

@@ -64,4 +64,20 @@ struct RequestTests {
         let error = #expect(throws: APIError.self) { try ChangeSessionRequest(parsing: []) }
         #expect(error?.message == "No JSON data provided")
     }
+
+    @Test(
+        "Numbers of events",
+        arguments: [
+            ("0", 0), ("007", 7), ("18446744073709551615", UInt64.max), ("18446744073709551616", nil), ("", nil),
+            ("-1", nil), ("+1", nil), ("1e3", nil), (" 1", nil), ("\u{ff11}", nil),
+        ])
+    func eventNumbers(_ text: String, _ number: UInt64?) throws {
+        if let number {
+            #expect(try EventNumber.read(since: ["since": text]) == number)
+        } else {
+            let error = #expect(throws: APIError.self) { try EventNumber.read(text) }
+            #expect(error?.status == 400 && error?.reason == "bad_sequence")
+        }
+        #expect(try EventNumber.read(since: [:]) == nil)
+    }
 }

@@ -132,6 +132,39 @@ struct NotebookTests {
         #expect(error?.place == place)
     }
 
+    @Test("A notebook of version 3 becomes one of version 4")
+    func upgrade() throws {
+        let old = #"""
+            {"nbformat":3,"metadata":{"name":"n"},"worksheets":[{"cells":[
+              {"cell_type":"heading","level":2,"source":["a\n","b\r\n"]},
+              {"cell_type":"code","input":["x\n","y"],"prompt_number":2,"collapsed":true,"language":"python","outputs":[
+                {"output_type":"pyout","prompt_number":2,"text":["1\n","2"],"json":"[1]"},
+                {"output_type":"stream","stream":"stderr","text":"e"}]}]}]}
+            """#
+        let document = try NotebookDocument(parsing: Array(old.utf8))
+        #expect(document.defect == nil)
+        #expect(
+            document.joined == [
+                "nbformat": 4, "nbformat_minor": 5, "metadata": ["orig_nbformat": 3, "orig_nbformat_minor": 0],
+                "cells": [
+                    ["cell_type": "markdown", "id": "cell-1", "metadata": [:], "source": "## a b"],
+                    [
+                        "cell_type": "code", "id": "cell-2", "metadata": ["collapsed": true], "source": "x\ny",
+                        "execution_count": 2,
+                        "outputs": [
+                            [
+                                "output_type": "execute_result", "execution_count": 2, "metadata": [:],
+                                "data": ["text/plain": "1\n2", "application/json": [1]],
+                            ], ["output_type": "stream", "name": "stderr", "text": "e"],
+                        ],
+                    ],
+                ],
+            ])
+        // Only a file is upgraded, as nbformat does it: what a client saves is what it has.
+        let value = try JSONValue(parsing: Array(old.utf8))
+        #expect(throws: NotebookError.self) { try NotebookDocument(value) }
+    }
+
     @Test("Python files are cells between # %% lines")
     func python() {
         #expect(Notebook(python: "a\n# %% x\nb\n# %%\n\n").cells.map(\.source) == ["a", "b\n"].map { $0.trimmed })

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import requests
 
 from peers.husk import Husk, one_line
 from peers.processes import end_keeper
@@ -113,6 +114,13 @@ print(sorted(os.listdir('/mnt')), os.environ.get('A'), os.environ.get('B'),
         ('{"mount": "a:/b"}', 'FILE: "mount" must be a list of texts'),
         ('{"mount": [1]}', 'FILE: "mount" must be a list of texts'),
         ('{"public-metrics": "yes"}', 'FILE: "public-metrics" must be true or false'),
+        ('{"port": 65536}', 'FILE: "port" must be from 0 to 65535'),
+        ('{"port": -1}', 'FILE: "port" must be from 0 to 65535'),
+        ('{"orphan-timeout": -1}', 'FILE: "orphan-timeout" must be 0 or more'),
+        ('{"max-kernels": -1}', 'FILE: "max-kernels" must be 0 or more'),
+        ('{"pids": -1}', 'FILE: "pids" must be 0 or more'),
+        ('{"port": 1, "host": "x", "port": 1}', 'FILE: "port" is there more than once'),
+        ('{"port": 1, "p\\u006frt": 2}', 'FILE: "port" is there more than once'),
         ("[]", "FILE must be one JSON object"),
         ("{,}", "FILE must be one JSON object"),
         (None, "--config FILE cannot be read: No such file"),
@@ -168,3 +176,97 @@ def test_logs(serve: Serve) -> None:
     quiet = serve(HUSK_LOG_FORMAT="text")
     assert quiet.get("/api/kernels").ok
     assert "request" not in quiet.log[begin:]
+
+
+@pytest.mark.parametrize("port", ["65536", "65537", "70000", "-1", "1000000000000"])
+def test_ports_that_are_none(husk: Husk, tmp_path: Path, port: str) -> None:
+    """They are refused wherever they come from, before anything is made."""
+    own = husk.with_state(tmp_path / "state")
+    done = own.with_env(HUSK_PORT=port).run("serve")
+    assert done.returncode == 2
+    assert one_line(done.stderr) == "husk serve: HUSK_PORT must be from 0 to 65535"
+    done = own.run("serve", f"--port={port}")
+    assert done.returncode == 64
+    assert f"--port {port} must be from 0 to 65535" in done.stderr
+    assert not own.state.exists()
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        *("--orphan-timeout=-1", "--max-kernels=-1", "--pids=-1", "--open-files=0", "--cpus=-1"),
+        *("--cpu-weight=0", "--lifetime=-1", "--idle-timeout=-1", "--memory=-1"),
+    ],
+)
+def test_numbers_that_are_none(husk: Husk, tmp_path: Path, option: str) -> None:
+    """The option is named."""
+    own = husk.with_state(tmp_path / "state")
+    done = own.run("serve", option)
+    assert done.returncode != 0
+    assert option.partition("=")[0] in done.stderr
+    assert not own.state.exists()
+
+
+@pytest.mark.parametrize("place", ["file", "variable", "argument"])
+def test_an_empty_token(husk: Husk, tmp_path: Path, place: str) -> None:
+    """It lets everybody in of this machine only, wherever it stands."""
+    options: list[str | Path] = ["--host", "0.0.0.0"]
+    if place == "variable":
+        husk = husk.with_env(HUSK_TOKEN="")
+    elif place == "file":
+        options += ["--config", write(tmp_path, token="", kernel_name="x")]
+    else:
+        options.insert(0, "--token=")
+    done = husk.run("serve", *options)
+    assert done.returncode == 2
+    assert one_line(done.stderr) == (
+        "husk serve: --host 0.0.0.0 lets other machines in; that needs a token"
+    )
+
+
+def test_empty_texts(husk: Husk, tmp_path: Path) -> None:
+    """What is empty in a file takes no other option for its value."""
+    file = write(tmp_path, host="", log_level="", mount=[""], allow_origin="")
+    done = husk.run("serve", "--config", file)
+    assert done.returncode != 0
+    assert "'--log-level" in done.stderr
+    assert "Unexpected argument" not in done.stderr
+    done = husk.run("serve", "--config", write(tmp_path, mount=[""]))
+    assert (
+        one_line(done.stderr)
+        == "husk serve: --mount : write HOST:INSIDE or HOST:INSIDE:ro, INSIDE absolute"
+    )
+
+
+@pytest.mark.parametrize("token", ["a b&c#+%é/?=x", "%41"])
+def test_the_printed_url(serve: Serve, token: str) -> None:
+    """It can be followed, whatever the token is."""
+    server = serve("--token", token)
+    # Bytes of a header are letters of Latin-1 to requests.
+    server.token = token.encode().decode("latin-1")
+    (line,) = re.findall(r"^ +(http://.*)$", server.log, re.MULTILINE)
+    assert requests.get(line.replace("/?", "/api/kernels?"), timeout=10).status_code == 200
+
+
+def test_state_that_cannot_be_made(husk: Husk, tmp_path: Path) -> None:
+    """It is said that it cannot, and why."""
+    (tmp_path / "file").touch()
+    for folder, reason in [
+        (tmp_path / "file" / "state", "Not a directory"),
+        (tmp_path / "no" / "such" / "state", "No such file or directory"),
+        (
+            Path("/sys/husk-state"),
+            "(Operation not permitted|Permission denied|Read-only file system)",
+        ),
+    ]:
+        done = husk.with_state(folder).run("serve", "--port", "0")
+        assert done.returncode == 1
+        wanted = f"husk serve: the state directory {folder} cannot be made: {reason}"
+        assert re.fullmatch(wanted, one_line(done.stderr))
+
+
+def test_times_beyond_all_clocks(serve: Serve) -> None:
+    """They are as good as never."""
+    server = serve("--cull-idle-timeout", str(2**63 - 1), "--cull-interval", str(2**63 - 1))
+    assert server.start_kernel()
+    assert len(server.get("/api/kernels").json()) == 1

@@ -11,7 +11,8 @@ import pytest
 
 from peers.console import Console
 from peers.fixtures import served_kernel
-from peers.husk import one_line
+from peers.husk import Husk, one_line
+from peers.processes import end_keeper
 from peers.server import Server, text
 from peers.waiting import wait_until
 from peers.wire import Client
@@ -261,6 +262,15 @@ def test_husk_stop(server: Server, by_id: bool) -> None:
         lambda: kernel not in [facts["id"] for facts in listed(server)], 10, "the kernel's end"
     )
     assert other in [facts["id"] for facts in listed(server)]
+    # The server lists it as one that has ended, until that is taken away, too.
+    wait_until(
+        lambda: server.get(f"/api/kernels/{kernel}").json()["execution_state"] == "dead",
+        *(10, "the server to notice"),
+    )
+    done = server.husk.run("stop", kernel if by_id else name)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert server.get(f"/api/kernels/{kernel}").status_code == 404
+    assert server.get(f"/api/kernels/{other}").status_code == 200
     again = server.husk.run("stop", kernel)
     assert again.returncode == 1
     assert one_line(again.stderr) == (
@@ -268,3 +278,60 @@ def test_husk_stop(server: Server, by_id: bool) -> None:
     )
     for identifier in (kernel, other):
         server.delete(f"/api/kernels/{identifier}")
+
+
+def test_husk_stop_of_an_earlier_name(server: Server) -> None:
+    """A kernel that has been restarted is not ended by the name that it had."""
+    kernel = server.start_kernel()
+    assert server.post(f"/api/kernels/{kernel}/restart").status_code == 200
+    done = server.husk.run("stop", f"{kernel}-1")
+    assert one_line(done.stderr) == (
+        f"husk stop: there is no kernel {kernel}-1; husk ps shows those that are"
+    )
+    assert server.get(f"/api/kernels/{kernel}").json()["execution_state"] != "dead"
+    server.delete(f"/api/kernels/{kernel}")
+
+
+def test_husk_stop_of_some(server: Server) -> None:
+    """Those that live and those that are only listed go, and one that is neither is named."""
+    living, ended = server.start_kernel(), server.start_kernel()
+    unknown = "00000000-0000-4000-8000-000000000000"
+    assert server.husk.run("stop", ended).returncode == 0
+    wait_until(
+        lambda: server.get(f"/api/kernels/{ended}").json()["execution_state"] == "dead",
+        *(10, "the server to notice"),
+    )
+    done = server.husk.run("stop", ended, living, unknown)
+    assert done.returncode == 1
+    assert f"there is no kernel {unknown};" in one_line(done.stderr)
+    assert server.get(f"/api/kernels/{ended}").status_code == 404
+    assert living not in [facts["id"] for facts in listed(server)]
+    server.delete(f"/api/kernels/{living}")
+
+
+def test_husk_logs_of_a_server_that_is_killed(husk: Husk, base: Path, tmp_path: Path) -> None:
+    """A sentence says what has happened."""
+    own = husk.with_state(base / "logged")
+    server = Server(own, tmp_path)
+    try:
+        kernel = server.start_kernel()
+        channels = server.channels(kernel)
+        channels.run("print('before')")
+        channels.close()
+        following = subprocess.Popen(
+            own.command("logs", kernel, "--follow"),
+            env=own.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert following.stdout is not None
+        assert following.stdout.readline() == "before\n"
+        server.kill()
+        _, said = following.communicate(timeout=20)
+        assert following.returncode == 1
+        assert one_line(said).startswith(
+            f"husk logs: the connection to the server at http://127.0.0.1:{server.port} is lost"
+        )
+    finally:
+        end_keeper(own.state)

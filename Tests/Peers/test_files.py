@@ -234,3 +234,45 @@ def test_connection_after_an_empty_answer(server: Server) -> None:
             assert "Transfer-Encoding" not in again.headers
             whole = session.get(f"{server.url}/files/a.txt", headers=headers, timeout=10)
             assert whole.text == "0123456789"
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("path", ["sub", "sub/", "pipe", "missing", "sub/missing", "N.IPYNB"])
+def test_what_is_no_file_alike(
+    server: Server, reference: Reference, path: str, method: str
+) -> None:
+    """It is told from what is not there."""
+    for own in (server, reference):
+        (own.root / "N.IPYNB").write_text(NOTEBOOK)
+        if not (own.root / "pipe").exists():
+            os.mkfifo(own.root / "pipe")
+    ours, theirs = both(server, reference, lambda s: s.request(method, f"/files/{path}"))
+    assert ours.status_code == theirs.status_code
+    if ours.ok:
+        assert ours.headers["Content-Type"] == theirs.headers["Content-Type"]
+
+
+@pytest.mark.parametrize("query", ["", "&content=0", "&format=base64"])
+@pytest.mark.parametrize("name", ["n.ipynb", "N.IPYNB", "none", "a.txt"])
+def test_types_of_contents_alike(
+    server: Server, reference: Reference, name: str, query: str
+) -> None:
+    """A notebook that is asked for as a file is a text."""
+    for own in (server, reference):
+        (own.root / "N.IPYNB").write_text(NOTEBOOK)
+    ours, theirs = both(
+        server, reference, lambda s: s.request("GET", f"/api/contents/{name}?type=file{query}")
+    )
+    assert ours.json()["mimetype"] == theirs.json()["mimetype"]
+    assert ours.json()["content"] == theirs.json()["content"]
+
+
+def test_the_kernelspec_itself(server: Server, reference: Reference) -> None:
+    """It can be had among the files beside it, as what the API says of it."""
+    for own in (server, reference):
+        answer = own.request("GET", "/kernelspecs/python3/kernel.json")
+        assert answer.status_code == 200
+        assert answer.headers["Content-Type"] == "application/json"
+        spec = own.request("GET", "/api/kernelspecs/python3").json()["spec"]
+        assert {name: spec[name] for name in answer.json() if name in spec} == answer.json()
+    assert server.get("/kernelspecs/nonsense/kernel.json").status_code == 404

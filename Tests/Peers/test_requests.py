@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 
 import pytest
 
+from peers.frames import RawConnection
 from peers.reference import Reference
 from peers.server import Server, text
 
@@ -181,3 +183,49 @@ def test_kernel_that_is_there(server: Server, reference: Reference) -> None:
             assert again.json()["id"] == identifier
         assert len(own.request("GET", "/api/kernels").json()) == 1
         assert own.request("DELETE", f"/api/kernels/{identifier}").status_code == 204
+
+
+# ---- What HTTP has and a server need not
+
+
+@pytest.mark.parametrize(
+    ("lines", "wanted"),
+    [
+        (["Transfer-Encoding: gzip, chunked"], 501),
+        (["Transfer-Encoding: gzip", "Transfer-Encoding: chunked"], 501),
+        (["Transfer-Encoding: Chunked"], 204),
+        (["Transfer-Encoding: chunked", "Expect: foo"], 417),
+        (["Transfer-Encoding: chunked", "Expect: 100-continue, foo"], 417),
+    ],
+)
+def test_demands(server: Server, lines: list[str], wanted: int) -> None:
+    """What cannot be done is refused, and what follows is not taken for another request."""
+    head = [
+        *("PUT /api/config/demands HTTP/1.1", "Host: localhost", *lines),
+        *(f"Authorization: token {server.token}", "", "2\r\n{}\r\n0\r\n\r\n"),
+    ]
+    plain = b"GET /api HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with RawConnection(server.port) as connection:
+        connection.send(plain + "\r\n".join(head).encode() + plain)
+        assert connection.answer()[0] == 200
+        status, headers, body = connection.answer()
+        assert status == wanted, body
+        if wanted == 204:
+            assert connection.answer()[0] == 200
+        else:
+            assert headers["connection"] == "close"
+            assert json.loads(body)["message"].startswith("Of ")
+            assert connection.ending() == b""
+
+
+def test_an_expectation_that_is_met(server: Server) -> None:
+    """The one that there is still is."""
+    head = [
+        *("PUT /api/config/demands HTTP/1.1", "Host: localhost", "Expect: 100-Continue"),
+        *(f"Authorization: token {server.token}", "Content-Length: 2", "\r\n"),
+    ]
+    with RawConnection(server.port) as connection:
+        connection.send("\r\n".join(head).encode())
+        assert connection.answer()[0] == 100
+        connection.send(b"{}")
+        assert connection.answer()[0] == 204

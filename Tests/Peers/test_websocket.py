@@ -396,3 +396,30 @@ def test_frames_right_behind_the_handshake(server: Server, path: str) -> None:
         connection.send(head.encode() + frame(PING, b"early") + frame(TEXT, QUESTION))
         assert connection.answer()[0] == 101
         assert [one.payload for one in until_answer(connection)] == [b"early"]
+
+
+@pytest.mark.parametrize("since", ["abc", "-1", "%2B1", "1e3", "", "%201", "9" * 20, "%EF%BC%91"])
+def test_a_place_that_is_none(server: Server, path: str, since: str) -> None:
+    """A client that says nonsense of what it has is told so, and does not miss the rest."""
+    lines = (*ASKED, "Sec-WebSocket-Version: 13", KEY)
+    assert handshake(server, f"{path}&since={since}", *lines) == 400
+    for part in ("channels", "events"):
+        where = path.replace("/channels?", f"/{part}?")
+        refused = server.get(f"{where}&since={since}")
+        assert refused.status_code == 400
+        assert refused.json()["reason"] == "bad_sequence"
+    last = {"Last-Event-ID": "+1"}
+    assert server.get(path.replace("/channels?", "/events?"), headers=last).status_code == 400
+
+
+@pytest.mark.parametrize("since", ["0", "007", str(2**64 - 1)])
+def test_a_place_that_is_one(server: Server, path: str, since: str) -> None:
+    """Every number of 64 bits is one."""
+    with RawConnection(server.port) as connection:
+        connection.open(f"{path}&since={since}")
+        connection.send(frame(PING, b"x"))
+        while (one := connection.receive()).opcode != PONG:
+            pass
+        assert one.payload == b"x"
+    events = server.get(f"{path.replace('/channels?', '/events?')}&since={since}")
+    assert events.status_code == 200
