@@ -10,23 +10,12 @@ import types
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+from .sendable import EVENTS
+
     from .kernel import Kernel
 
 VERSION = (7, 4, 0)
 """The ipykernel whose behaviour this kernel has."""
-
-_EVENTS = frozenset(
-    {
-        "display_data",
-        "update_display_data",
-        "execute_result",
-        "error",
-        "clear_output",
-        "comm_open",
-        "comm_msg",
-        "comm_close",
-    }
-)
 
 
 class Session:
@@ -60,7 +49,7 @@ class Session:
             if kind == "stream" and content:
                 stream = sys.stderr if content.get("name") == "stderr" else sys.stdout
                 stream.write(content.get("text", ""))
-            elif kind in _EVENTS:
+            elif kind in EVENTS:
                 kernel.send(kind, content or {}, metadata, buffers)
         finally:
             if token is not None:

@@ -28,6 +28,7 @@ from .interrupts import Interrupts
 from .shell import ZMQInteractiveShell
 from .streams import OutStream
 from .subshell import Subshell
+from .sendable import EVENTS
 
 _request: contextvars.ContextVar[int] = contextvars.ContextVar("husk_request", default=0)
 
@@ -253,6 +254,8 @@ class Kernel:
                 "pygments_lexer": "ipython3",
                 "codemirror_mode": {"name": "ipython", "version": 3},
                 "nbconvert_exporter": "python",
+        if kind not in EVENTS:
+            raise ValueError(f"{kind!r} is no message that a kernel publishes")
             },
         }
 
