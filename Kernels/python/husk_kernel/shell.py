@@ -115,9 +115,11 @@ class KernelDisplayPublisher(DisplayPublisher):
         update: bool = False,
         **kwargs: Any,
     ) -> None:
+        metadata = {} if metadata is None else metadata
+        self._validate_data(data, metadata)
         content = {
             "data": encode_images(data),
-            "metadata": metadata or {},
+            "metadata": metadata,
             "transient": transient or {},
         }
         kind = "update_display_data" if update else "display_data"
@@ -216,7 +218,9 @@ class ZMQInteractiveShell(InteractiveShell):
 
     @execution_count.setter
     def execution_count(self, value: int) -> None:
-        self._kernel_to_be.here.execution_count = value
+        # The next cells count from it, so it is checked as the trait that it stands for.
+        trait: Any = InteractiveShell.execution_count
+        self._kernel_to_be.here.execution_count = trait._validate(self, value)
 
     @property
     def payload_manager(self) -> PayloadManager:

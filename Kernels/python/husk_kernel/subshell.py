@@ -19,7 +19,7 @@ from IPython.core.payload import PayloadManager
 
 from .cell_environment import CellEnvironment
 from .channel import REQUESTS_BELL, Message
-from .requests import answer
+from .requests import answer, describe, failure
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionResult
@@ -55,6 +55,7 @@ class Subshell:
         self.was_interrupted = False
         self.cell_task: asyncio.Task[Any] | None = None
         self.execution_count = 1
+        self._began_at = 1
         self.last_error: dict[str, Any] | None = None
         self.refusal: str | None = None
         self.has_failed_to_display = False
@@ -162,8 +163,16 @@ class Subshell:
         self._be_at(message)
         if message.type == "execute_request":
             self._execute(message)
-        elif (reply := answer(self.kernel, message)) is not None:
-            self.kernel.reply(message, *reply)
+        else:
+            self._answer(message)
+
+    def _answer(self, message: Message) -> None:
+        try:
+            if (reply := answer(self.kernel, message)) is not None:
+                self.kernel.reply(message, *reply)
+        except (Exception, SystemExit) as error:
+            # It cannot be sent, or is no answer at all: a request without a reply would keep the kernel busy.
+            self.kernel.reply(message, *failure(message, error))
 
     # -- cells -----------------------------------------------------------------------------------------
 
@@ -176,7 +185,7 @@ class Subshell:
         self._started = datetime.now(UTC)
         self.is_silent = bool(content.get("silent", False))
         stores = bool(content.get("store_history", not self.is_silent)) and not self.is_silent
-        self.execution_count = content.pop("execution_count", 1)
+        self.execution_count = self._began_at = content.pop("execution_count", 1)
         environment = content.pop("environment", None) or {}
         self.last_error = None
         self.refusal = None
@@ -240,15 +249,60 @@ class Subshell:
         self.loop.call_soon(self._work)
 
     def _show_escaped(self, error: BaseException) -> None:
-        if self.last_error is None:
-            self.is_running = False
+        if self.last_error is not None:
+            return
+        self.is_running = False
+        try:
             self.kernel.shell.showtraceback((type(error), error, error.__traceback__))
+        except Exception:
+            # It cannot be shown either; that the cell has failed must be said all the same.
+            self.last_error = {**describe(error), "traceback": []}
 
     def _finish(self, message: Message, result: ExecutionResult | None) -> None:
         self.is_running = False
         if os.getpid() != self.kernel.pid:
             # A child that the cell forked and that has come to the cell's end: the kernel is its parent.
             os._exit(0 if result is not None and result.success else 1)
+        try:
+            reply, metadata = self._outcome(message, result)
+        except BaseException as error:
+            reply, metadata = self._failed_outcome(error)
+        try:
+            self._leave_cell()
+        except BaseException as error:
+            reply, metadata = self._failed_outcome(error)
+        try:
+            self.kernel.reply(message, "execute_reply", reply, metadata)
+        except BaseException as error:
+            # A request without a reply would keep the kernel busy for ever.
+            self.kernel.reply(message, "execute_reply", *self._failed_outcome(error))
+
+    def _failed_outcome(self, error: BaseException) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Show the error; return a reply, and its metadata, that has nothing of the user's in it."""
+        self.is_running = False
+        self.payload_manager = PayloadManager()
+        shown = {**describe(error), "traceback": [f"{type(error).__name__}: {describe(error)['evalue']}"]}
+        self.kernel.send("error", shown)
+        reply = {
+            "status": "error",
+            **shown,
+            "execution_count": self._began_at,
+            "user_expressions": {},
+            "payload": [],
+        }
+        return reply, {"status": "error"}
+
+    def _leave_cell(self) -> None:
+        if self.is_main:
+            self.kernel.channel.listen(False)
+        else:
+            self.kernel.channel.attribute(self.kernel.main.current.request)
+        self._environment.reset()
+
+    def _outcome(
+        self, message: Message, result: ExecutionResult | None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the reply to a cell, and its metadata."""
         content = message.content
         # A cell may show an error that it has caught; it has succeeded all the same.
         has_succeeded = result is not None and result.success and not self.has_failed_to_display
@@ -260,8 +314,9 @@ class Subshell:
             try:
                 self.is_running = True
                 expressions = self.kernel.shell.user_expressions(wanted)
-                self.is_running = False
             except KeyboardInterrupt:
+                pass
+            finally:
                 self.is_running = False
         reply: dict[str, Any] = {
             "execution_count": self.execution_count - 1,
@@ -273,16 +328,11 @@ class Subshell:
             reply["status"] = "ok"
         else:
             reply.update(error, status="error")
-        self._environment.reset()
-        if self.is_main:
-            self.kernel.channel.listen(False)
-        else:
-            self.kernel.channel.attribute(self.kernel.main.current.request)
         started = self._started.isoformat().replace("+00:00", "Z")
         metadata: dict[str, Any] = {"started": started, "status": reply["status"]}
         if self.refusal and error is not None:
             metadata["husk"] = {"refusal": self.refusal}
-        self.kernel.reply(message, "execute_reply", reply, metadata)
+        return reply, metadata
 
     # -- input -----------------------------------------------------------------------------------------
 
