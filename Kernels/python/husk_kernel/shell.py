@@ -23,7 +23,7 @@ from traitlets import default, observe
 from traitlets.config import Config
 
 from .cellnames import CellCompiler
-from .interrupts import hide_handler
+from .interrupts import hide_own_frames
 from .magics import KernelMagics
 from .refusals import refusal
 
@@ -289,8 +289,7 @@ class ZMQInteractiveShell(InteractiveShell):
         kind, value, trace = exc_tuple or sys.exc_info()
         if kind is None and (value := getattr(sys, "last_value", None)) is not None:
             kind, trace = type(value), value.__traceback__
-        if kind is KeyboardInterrupt:
-            hide_handler(trace)
+        hide_own_frames(value, trace)
         here = self.kernel.here
         if (found := refusal(value)) is not None:
             here.refusal = found

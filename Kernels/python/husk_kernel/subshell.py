@@ -161,10 +161,14 @@ class Subshell:
 
     def _handle(self, message: Message) -> None:
         self._be_at(message)
+        if self.is_main and self.cell_task is None:
+            self.kernel.interrupts.install()
         if message.type == "execute_request":
             self._execute(message)
         else:
             self._answer(message)
+            if self.is_main and self.cell_task is None:
+                self.kernel.interrupts.install()
 
     def _answer(self, message: Message) -> None:
         try:
@@ -295,6 +299,7 @@ class Subshell:
     def _leave_cell(self) -> None:
         if self.is_main:
             self.kernel.channel.listen(False)
+            self.kernel.interrupts.install()
         else:
             self.kernel.channel.attribute(self.kernel.main.current.request)
         self._environment.reset()
