@@ -7,6 +7,7 @@ import builtins
 import contextvars
 import getpass
 import os
+import pdb
 import platform
 import sys
 import threading
@@ -25,10 +26,10 @@ from .control import Control
 from .familiar import Session
 from .fitness import features
 from .interrupts import Interrupts
+from .sendable import EVENTS
 from .shell import ZMQInteractiveShell
 from .streams import OutStream
 from .subshell import Subshell
-from .sendable import EVENTS
 
 _request: contextvars.ContextVar[int] = contextvars.ContextVar("husk_request", default=0)
 
@@ -86,6 +87,8 @@ class Kernel:
         for parent in ZMQInteractiveShell._walk_mro():
             parent._instance = self.shell
         self.interrupts = Interrupts(self)
+        # One object, to be known again by.
+        self._passing = self._pass_breakpoint
 
     @property
     def here(self) -> Subshell:
@@ -154,6 +157,8 @@ class Kernel:
         buffers: list[Any] | None = None,
     ) -> None:
         """Send an event that belongs to the caller's cell."""
+        if kind not in EVENTS:
+            raise ValueError(f"{kind!r} is no message that a kernel publishes")
         if self.is_serving:
             self.channel.send(self.request_number(), kind, content, metadata, buffers)
 
@@ -254,8 +259,6 @@ class Kernel:
                 "pygments_lexer": "ipython3",
                 "codemirror_mode": {"name": "ipython", "version": 3},
                 "nbconvert_exporter": "python",
-        if kind not in EVENTS:
-            raise ValueError(f"{kind!r} is no message that a kernel publishes")
             },
         }
 
@@ -300,10 +303,27 @@ class Kernel:
         getpass.getpass = self.getpass
         self.shell.raw_input_original = self.raw_input
 
+    def have_breakpoints(self, can_ask: bool) -> None:
+        """Let `breakpoint()` do what it can in the next cell: a debugger that cannot ask could only fail."""
+        if not can_ask and sys.breakpointhook is sys.__breakpointhook__:
+            sys.breakpointhook = self._passing
+        elif can_ask and sys.breakpointhook is self._passing:
+            sys.breakpointhook = sys.__breakpointhook__
+
+    def _pass_breakpoint(self, *arguments: Any, **keywords: Any) -> Any:
+        if os.environ.get("PYTHONBREAKPOINT"):
+            return sys.__breakpointhook__(*arguments, **keywords)
+        if self.here.can_ask:
+            # A cell of another shell, which can.
+            pdb.set_trace(sys._getframe(1))
+        return None
+
     def raw_input(self, prompt: object = "") -> str:
         """Ask the client for a line."""
         return self.here.ask("raw_input", str(prompt))
 
-    def getpass(self, prompt: object = "Password: ", stream: Any = None) -> str:
-        """Ask the client for a line that it does not show."""
+    def getpass(
+        self, prompt: object = "Password: ", stream: Any = None, *, echo_char: str | None = None
+    ) -> str:
+        """Ask the client for a line that it does not show; what it shows instead is its own choice."""
         return self.here.ask("getpass", str(prompt), is_password=True)

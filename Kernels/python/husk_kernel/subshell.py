@@ -14,6 +14,7 @@ from collections import deque
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from IPython.core.error import StdinNotImplementedError
 from IPython.core.interactiveshell import _asyncio_runner
 from IPython.core.payload import PayloadManager
 
@@ -31,10 +32,6 @@ _HEAD_START = 0.005
 
 _PATIENCE = 2.0
 """Seconds for which the end of a subshell's thread is awaited."""
-
-
-class StdinNotImplementedError(NotImplementedError):
-    """The client cannot be asked for input."""
 
 
 class Subshell:
@@ -71,6 +68,11 @@ class Subshell:
     def is_main(self) -> bool:
         """Whether this is the main shell."""
         return self.identifier is None
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether the client of the running cell can be asked for a line."""
+        return bool(self.current.content.get("allow_stdin", False))
 
     # -- life ------------------------------------------------------------------------------------------
 
@@ -195,6 +197,7 @@ class Subshell:
         self.refusal = None
         self.has_failed_to_display = False
         self.was_interrupted = False
+        self.kernel.have_breakpoints(self.can_ask)
         about = message.metadata or {}
         options = {
             "store_history": stores,
@@ -344,7 +347,7 @@ class Subshell:
     def ask(self, function: str, prompt: str, is_password: bool = False) -> str:
         """Ask the client of the running cell for a line."""
         message = self.current
-        if not message.content.get("allow_stdin", False):
+        if not self.can_ask:
             raise StdinNotImplementedError(
                 f"{function} was called, but this frontend does not support input requests."
             )
