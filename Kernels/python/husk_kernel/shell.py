@@ -30,6 +30,7 @@ from .refusals import refusal
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionResult
 
+    from .familiar import Session
     from .kernel import Kernel
 
 
@@ -42,7 +43,32 @@ class _Displaying(threading.local):
     exec_result: ExecutionResult | None = None
 
 
-class KernelDisplayHook(DisplayHook):
+class _Publishing:
+    """What ipykernel's ways to clients have, for code that sends by hand or names the cell it works for."""
+
+    kernel: Any
+
+    @property
+    def session(self) -> Session:
+        """What messages are sent by."""
+        return self.kernel.session
+
+    @property
+    def pub_socket(self) -> Session:
+        """What the session is given as the place to send to."""
+        return self.kernel.iopub_socket
+
+    @property
+    def parent_header(self) -> dict[str, Any]:
+        """The header of the message that is being handled."""
+        return self.kernel.get_parent().get("header", {})
+
+    def set_parent(self, parent: dict[str, Any]) -> None:
+        """Make what the caller shows from now on belong to a message's cell."""
+        self.kernel.set_thread_parent(parent)
+
+
+class KernelDisplayHook(_Publishing, DisplayHook):
     """Results of cells, which threads may show at once."""
 
     kernel = AnyTrait()
@@ -101,7 +127,7 @@ class KernelDisplayHook(DisplayHook):
         here.data = {}
 
 
-class KernelDisplayPublisher(DisplayPublisher):
+class KernelDisplayPublisher(_Publishing, DisplayPublisher):
     """Everything that is displayed beside results."""
 
     kernel = AnyTrait()
