@@ -130,3 +130,26 @@ def test_data(prepared: Client, value: str, expected: Any) -> None:  # noqa: ANN
         expected = {"1": 2, "(1, 2)": 3, "2020-01-02": 4}
     done = prepared.run_ok(f"display({{'application/json': {value}}}, raw=True)")
     assert done.only("display_data").content["data"]["application/json"] == expected
+
+
+def test_where_no_cell_is_left(prepared: Client) -> None:
+    """In a handler of a comm and in a task the error is theirs, and the comm goes on."""
+    prepared.run_ok(
+        "def answer(message): it.send({'a': deep} if message['content']['data'] else {'a': 1})\n"
+        "def opened(comm_opened, message):\n"
+        "    global it\n    it = comm_opened\n    it.on_msg(answer)\n"
+        "comm.get_comm_manager().register_target('deep', opened)"
+    )
+    prepared.send("shell", "comm_open", {"comm_id": "c", "target_name": "deep", "data": {}})
+    for data in ({"a": 1}, {}):
+        prepared.send("shell", "comm_msg", {"comm_id": "c", "data": data})
+    sent = prepared.wait_for("iopub", lambda m: m.type == "comm_msg", 10, "answer")
+    assert sent.content["data"] == {"a": 1}
+    prepared.run_ok(
+        "import asyncio\nasync def late():\n    await asyncio.sleep(0.05)\n    display(Deep())\n"
+        "task = asyncio.create_task(late())"
+    )
+    done = prepared.run_ok(
+        "import gc\nawait asyncio.sleep(0.2)\nprint(type(task.exception()).__name__)"
+    )
+    assert done.stdout == "RecursionError\n"
