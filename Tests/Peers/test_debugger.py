@@ -198,6 +198,21 @@ def test_says_nothing(debugger: Debugger, first: str | None) -> None:
     assert done.stderr == ""
 
 
+def test_breakpoint_of_the_code(debugger: Debugger) -> None:
+    """A client that debugs needs no line of input: the code stops where it says so."""
+    client = debugger.client
+    client.run_ok("1", allow_stdin=False)
+    debugger.begin()
+    code = "def half(x):\n    breakpoint()\n    return x // 2\nprint(half(4))"
+    debugger.set_breakpoints(code, 4)
+    cell = client.start(code, allow_stdin=False)
+    debugger.stopped()
+    debugger.ask("continue", threadId=debugger.thread)
+    assert debugger.stopped()[0]["name"] == "half"
+    debugger.ask("continue", threadId=debugger.thread)
+    assert client.finish(cell).stdout == "2\n"
+
+
 @pytest.mark.husk
 def test_answers_that_cannot_be_sent(debugger: Debugger) -> None:
     """They are errors, and the next question is answered."""

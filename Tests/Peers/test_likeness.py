@@ -429,7 +429,8 @@ heads = [x.parent_header["msg_type"] for x in (pub, hook, out)]
 print(heads)
 for x in (pub, hook, out):
     x.set_parent(shell.get_parent())
-out.parent_header = out.parent_header
+for x in (pub, hook, out):
+    x.parent_header = x.parent_header
 kernel.iopub_thread.schedule(lambda: None)
 content = {"data": {"text/plain": "by hand"}, "metadata": {}}
 kernel.send_response(kernel.iopub_socket, "display_data", content)

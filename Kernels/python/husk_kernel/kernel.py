@@ -123,8 +123,8 @@ class Kernel:
         self.set_thread_parent(parent)
 
     def set_thread_parent(self, parent: dict[str, Any]) -> contextvars.Token[int]:
-        """Do the same, and return what `reset_thread_parent` takes."""
-        number = self._numbers.get(parent.get("header", {}).get("msg_id", ""), 0)
+        """Do the same, and return what `reset_thread_parent` takes; a header does for a message."""
+        number = self._numbers.get(parent.get("header", parent).get("msg_id", ""), 0)
         return _request.set(number)
 
     def reset_thread_parent(self, token: contextvars.Token[int]) -> None:

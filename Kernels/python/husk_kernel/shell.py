@@ -60,8 +60,12 @@ class _Publishing:
 
     @property
     def parent_header(self) -> dict[str, Any]:
-        """The header of the message that is being handled."""
+        """The header of the message that is handled; to set it is to show for another from now on."""
         return self.kernel.get_parent().get("header", {})
+
+    @parent_header.setter
+    def parent_header(self, value: dict[str, Any]) -> None:
+        self.kernel.set_thread_parent(value)
 
     def set_parent(self, parent: dict[str, Any]) -> None:
         """Make what the caller shows from now on belong to a message's cell."""

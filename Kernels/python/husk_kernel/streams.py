@@ -97,7 +97,7 @@ class OutStream(io.TextIOBase):
 
     @parent_header.setter
     def parent_header(self, value: dict[str, Any]) -> None:
-        self._kernel.set_thread_parent({"header": value})
+        self._kernel.set_thread_parent(value)
 
     def set_parent(self, parent: dict[str, Any]) -> None:
         """Accept what ipykernel's streams accept; attribution follows the cell by itself."""
