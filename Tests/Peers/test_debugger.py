@@ -184,6 +184,57 @@ def debugger_path(debugger: Debugger, code: str) -> str:
     return str(debugger.ask("dumpCell", code=code)["body"]["sourcePath"])
 
 
+@pytest.mark.parametrize("first", [None, "inspectVariables"])
+def test_says_nothing(debugger: Debugger, first: str | None) -> None:
+    """No warning comes into the user's output, and what silences it into no environment."""
+    client = debugger.client
+    if first is not None:
+        debugger.ask(first)
+    debugger.begin()
+    done = client.run_ok("import os\nprint([n for n in os.environ if 'VALIDATION' in n])")
+    assert done.stdout == "[]\n"
+    texts = [m.content["text"] for m in client.take_all("iopub") if m.type == "stream"]
+    assert texts == []
+    assert done.stderr == ""
+
+
+def test_breakpoint_of_the_code(debugger: Debugger) -> None:
+    """A client that debugs needs no line of input: the code stops where it says so."""
+    client = debugger.client
+    client.run_ok("1", allow_stdin=False)
+    debugger.begin()
+    code = "def half(x):\n    breakpoint()\n    return x // 2\nprint(half(4))"
+    debugger.set_breakpoints(code, 4)
+    cell = client.start(code, allow_stdin=False)
+    debugger.stopped()
+    debugger.ask("continue", threadId=debugger.thread)
+    assert debugger.stopped()[0]["name"] == "half"
+    debugger.ask("continue", threadId=debugger.thread)
+    assert client.finish(cell).stdout == "2\n"
+
+
+@pytest.mark.husk
+def test_answers_that_cannot_be_sent(debugger: Debugger) -> None:
+    """They are errors, and the next question is answered."""
+    client = debugger.client
+    client.run_ok(
+        "import sys\nsys.setrecursionlimit(6000)\ndeep = 1\n"
+        "for _ in range(2000): deep = [deep]\n"
+        "class Deep:\n    def _repr_json_(self): return deep\n    def __repr__(self): return ''\n"
+        "it = Deep()"
+    )
+    content = {
+        "type": "request",
+        "seq": 1,
+        "command": "richInspectVariables",
+        "arguments": {"variableName": "it"},
+    }
+    request = client.send("control", "debug_request", content)
+    answer = client.reply(request, "control", timeout=30).content
+    assert (answer["status"], answer["ename"]) == ("error", "RecursionError")
+    assert debugger.ask("debugInfo")["success"]
+
+
 @pytest.mark.husk
 def test_costs_nothing_until_it_is_asked_for(client: Client) -> None:
     """Neither debugpy nor what Jupyter's own side is made of is loaded."""

@@ -249,6 +249,30 @@ def test_threads_that_name_their_cell(shared: Client) -> None:
     shared.finish(second)
 
 
+@pytest.mark.husk
+@pytest.mark.parametrize(
+    "name",
+    [
+        "sys.stdout.parent_header = parent['header']",
+        "get_ipython().display_pub.parent_header = parent['header']",
+        "get_ipython().displayhook.set_parent(parent)",
+    ],
+)
+def test_names_of_a_cell_that_streams_and_displays_take(shared: Client, name: str) -> None:
+    """Each is a way to say for which cell a thread works."""
+    request = shared.start(
+        "import sys, threading\n"
+        "go, parent = threading.Event(), get_ipython().get_parent()\n"
+        f"def work():\n    {name}\n    go.wait(10)\n    display('named')\n"
+        "thread = threading.Thread(target=work); thread.start()"
+    )
+    shared.finish(request)
+    second = shared.start("go.set(); thread.join()")
+    shown = shared.wait_for("iopub", lambda m: m.type == "display_data", 10, "what it displays")
+    assert shown.parent_id == request
+    shared.finish(second)
+
+
 def test_metadata_of_a_reply(shared: Client) -> None:
     """It says when the cell began."""
     reply = shared.reply(shared.start("pass"))

@@ -38,6 +38,45 @@ def test_input_refused(shared: Client) -> None:
     assert shared.is_silent("stdin", 0.2)
 
 
+def test_refusal_is_ipythons(shared: Client) -> None:
+    """What asks before it acts knows it, and acts as it does without an answer."""
+    code = "from IPython.core.error import StdinNotImplementedError\n"
+    code += "try: input()\nexcept StdinNotImplementedError as error: print('known')"
+    assert shared.run_ok(code, allow_stdin=False).stdout == "known\n"
+    for magic in ("%reset", "%reset_selective kept"):
+        shared.run_ok("kept = 1")
+        shared.run_ok(magic, allow_stdin=False)
+        assert shared.run_ok("print('kept' in globals())").stdout == "False\n"
+
+
+def test_breakpoint_without_anybody_to_ask(shared: Client) -> None:
+    """It is passed, as a notebook that runs from beginning to end wants it."""
+    code = "def half(x):\n    breakpoint()\n    return x // 2\nprint(half(4))"
+    assert shared.run_ok(code, allow_stdin=False).stdout == "2\n"
+
+
+@pytest.mark.husk
+def test_breakpoint_with_somebody_to_ask(shared: Client) -> None:
+    """It stops where it stands, also after a cell that could not ask."""
+    shared.run_ok("breakpoint()", allow_stdin=False)
+    code = "def half(x):\n    breakpoint()\n    return x // 2\nprint(half(4))"
+    request = shared.start(code, allow_stdin=True)
+    answer(shared, "x = 8")
+    answer(shared, "continue")
+    assert shared.finish(request).stdout.endswith("4\n")
+    chosen = "import os; os.environ['PYTHONBREAKPOINT'] = 'builtins.print'\n"
+    chosen += "breakpoint('chosen'); del os.environ['PYTHONBREAKPOINT']"
+    assert shared.run_ok(chosen, allow_stdin=False).stdout == "chosen\n"
+
+
+def test_password_with_something_to_echo(shared: Client) -> None:
+    """What newer Pythons can show instead is the client's to choose."""
+    code = "import getpass; print(getpass.getpass('Key: ', echo_char='*'))"
+    request = shared.start(code, allow_stdin=True)
+    assert answer(shared, "secret").content["password"]
+    assert shared.finish(request).stdout == "secret\n"
+
+
 def test_only_the_asker_is_asked(shared_kernel: Kernel, shared: Client) -> None:
     """Another client of the same kernel sees no question."""
     with connected(shared_kernel.connection) as other:

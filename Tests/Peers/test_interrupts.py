@@ -200,3 +200,72 @@ def test_traceback_of_an_interrupt(prepared: Client) -> None:
     traceback = "\n".join(prepared.finish(request).reply["traceback"])
     assert "husk" not in traceback
     assert "interrupts.py" not in traceback
+
+
+LEFT = {
+    "ignored": "signal.SIG_IGN",
+    "the system's": "signal.SIG_DFL",
+    "a function": "lambda *_: print('mine')",
+    "Python's": "signal.default_int_handler",
+}
+
+
+@pytest.mark.parametrize("handler", LEFT.values(), ids=LEFT.keys())
+def test_handler_that_a_cell_leaves(client: Client, handler: str) -> None:
+    """It is that cell's: an interrupt after it does no harm, and the next cell is interrupted."""
+    client.run_ok(SETUP + "import signal")
+    client.run_ok(f"signal.signal(signal.SIGINT, {handler})")
+    client.interrupt()
+    shown = client.run_ok("print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)")
+    assert shown.stdout == "True\n"
+    for code in ("time.sleep(30)", "while True: pass"):
+        request = arm(client, code)
+        client.interrupt()
+        assert client.finish(request, timeout=10).reply["ename"] == "KeyboardInterrupt"
+    assert_clean(client)
+
+
+def test_handler_in_its_cell(prepared: Client) -> None:
+    """There it is what an interrupt calls, and it can be put back."""
+    code = "import signal\nheard = []\n"
+    code += "before = signal.signal(signal.SIGINT, lambda *_: heard.append(1))\n"
+    code += "print('armed', flush=True)\nwhile not heard: time.sleep(0.01)\nprint('heard')\n"
+    code += "signal.signal(signal.SIGINT, before)\ntime.sleep(30)"
+    request = prepared.start(code)
+    prepared.stream_holding(request, "armed")
+    prepared.interrupt()
+    prepared.stream_holding(request, "heard")
+    time.sleep(SETTLE)
+    prepared.interrupt()
+    assert prepared.finish(request, timeout=10).reply["ename"] == "KeyboardInterrupt"
+    assert_clean(prepared)
+
+
+@pytest.mark.husk
+def test_pythons_handler_interrupts_what_is_awaited(prepared: Client) -> None:
+    """A cell that sets it wants to be interrupted, and is."""
+    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    request = arm(prepared, code + "await asyncio.sleep(30)")
+    prepared.interrupt()
+    done = prepared.finish(request, timeout=10)
+    assert done.reply["ename"] in ("KeyboardInterrupt", "CancelledError")
+    assert_clean(prepared)
+
+
+SHOWN = {
+    "repr": "class A:\n    def __repr__(self): time.sleep(30)\nprint('armed', flush=True)\nA()",
+    "display": "class A:\n    def _repr_html_(self): time.sleep(30)\n"
+    "print('armed', flush=True)\ndisplay(A())",
+}
+
+
+@pytest.mark.parametrize("code", SHOWN.values(), ids=SHOWN.keys())
+def test_traceback_of_an_interrupted_display(prepared: Client, code: str) -> None:
+    """It shows what is the user's and the libraries', and nothing of the kernel's."""
+    request = prepared.start(code)
+    prepared.stream_holding(request, "armed")
+    time.sleep(SETTLE)
+    prepared.interrupt()
+    traceback = "\n".join(prepared.finish(request, timeout=10).reply["traceback"])
+    assert "sleep" in traceback
+    assert "husk_kernel" not in traceback

@@ -410,6 +410,86 @@ def test_familiar_names(own: Session) -> None:
     assert own.text(code) == "OutStream Comm ZMQInteractiveShell True\n"
 
 
+NAMES_OF_THE_KERNEL = """
+import sys, logging
+from ipykernel.iostream import IOPubThread
+from ipykernel.kernelapp import IPKernelApp
+shell, out = get_ipython(), sys.stdout
+kernel, pub, hook = shell.kernel, shell.display_pub, shell.displayhook
+print(isinstance(kernel.log, logging.Logger), isinstance(kernel.iopub_thread, IOPubThread))
+print(kernel.implementation, isinstance(kernel.banner, str), len(kernel.ident))
+print(kernel.implementation_version.count("."), kernel.language_info["name"])
+print(kernel.execution_count == shell.execution_count)
+print(kernel.do_complete("impo", 4)["matches"], kernel.do_inspect("print", 3)["found"])
+print(IPKernelApp.instance().shell is shell, IPKernelApp.instance().kernel is kernel)
+print(len({id(x) for x in (kernel.session, pub.session, hook.session, out.session)}))
+print(pub.pub_socket is hook.pub_socket, out.pub_thread is kernel.iopub_thread)
+print(out.echo, out.topic, sys.stderr.topic)
+heads = [x.parent_header["msg_type"] for x in (pub, hook, out)]
+print(heads)
+for x in (pub, hook, out):
+    x.set_parent(shell.get_parent())
+for x in (pub, hook, out):
+    x.parent_header = x.parent_header
+kernel.iopub_thread.schedule(lambda: None)
+content = {"data": {"text/plain": "by hand"}, "metadata": {}}
+kernel.send_response(kernel.iopub_socket, "display_data", content)
+out.flush()
+kernel.send_response(kernel.iopub_socket, "stream", {"name": "stdout", "text": "text"})
+"""
+
+
+def test_names_of_the_kernel(pair: tuple[Session, Session]) -> None:
+    """What libraries look for in ipykernel's objects is there, and does what it says."""
+    cells = [session.run(NAMES_OF_THE_KERNEL) for session in pair]
+    real, own = cells
+    assert own.reply["status"] == real.reply["status"] == "ok", own.reply
+    assert own.text() == real.text()
+    assert own.all("display_data") == real.all("display_data")
+
+
+def test_names_load_nothing(own: Session) -> None:
+    """They cost a kernel nothing that nobody asks for."""
+    code = "import sys; print({'zmq', 'tornado', 'jupyter_client', 'uuid'} & {*sys.modules})"
+    before = own.text(code)
+    own.text("get_ipython().kernel.log, get_ipython().kernel.iopub_thread")
+    assert "zmq" not in before
+    assert own.text(code) == before
+
+
+def test_loop_of_tornado(folder: Path, husk: Husk, tmp_path: Path) -> None:
+    """Where there is tornado it is the loop that runs, on every thread; elsewhere there is none."""
+    code = (
+        "import asyncio, threading\n"
+        "found = []\n"
+        "look = lambda: found.append(get_ipython().kernel.io_loop)\n"
+        "{first}thread = threading.Thread(target=look); thread.start(); thread.join(); look()\n"
+        "print(found[0] is found[1], found[0].asyncio_loop is asyncio.get_running_loop())"
+    )
+    prefix = tmp_path / "prefix"
+    done = husk.run(
+        "install", "--prefix", prefix, "--name", "with-tornado", "--python", sys.executable
+    )
+    assert done.returncode == 0, done.stderr
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JUPYTER_PATH", str(prefix / "share/jupyter"))
+        for first in ("", "look(); found.clear(); "):
+            with Session("with-tornado", cwd=str(folder)) as session:
+                assert session.text(code.format(first=first)) == "True True\n"
+
+
+PDB = "%pdb on"
+
+
+def test_tracebacks_without_the_kernel(pair: tuple[Session, Session]) -> None:
+    """An error in a debugger that cannot ask shows no frame of ours."""
+    for session in pair:
+        session.run(PDB)
+    real, own = (session.run("1/0") for session in pair)
+    assert own.reply["ename"] == real.reply["ename"]
+    assert "husk" not in str(own.reply["traceback"])
+
+
 # ---- exit
 
 

@@ -132,15 +132,24 @@ def _next_message(stream: Any) -> JSON | None:
     return json.loads(stream.read(length)) if length else None
 
 
-def _listen() -> tuple[str, int]:
-    # Without it debugpy warns of modules that are frozen into the interpreter, on the user's standard error.
+def load_debugger() -> Any:
+    """Import debugpy with all that it loads of itself later."""
+    # Without it pydevd, which reads it when it is loaded, warns of modules that are frozen into the
+    # interpreter, on the user's standard error.
     silence = "PYDEVD_DISABLE_FILE_VALIDATION"
     before = os.environ.get(silence)
     os.environ[silence] = "1"
     try:
         import debugpy
+        import debugpy.server.api
     finally:
         if before is None:
             del os.environ[silence]
-    host, port = debugpy.listen(("127.0.0.1", 0))
+        else:
+            os.environ[silence] = before
+    return debugpy
+
+
+def _listen() -> tuple[str, int]:
+    host, port = load_debugger().listen(("127.0.0.1", 0))
     return host, port

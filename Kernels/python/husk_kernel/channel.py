@@ -9,9 +9,12 @@ import importlib.util
 import json
 import os
 import struct
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+
+from .sendable import SERVER_DEPTH, check_buffers, check_object, check_size, to_json
 
 REQUESTS_BELL = 5
 """The descriptor that is readable when a request waits."""
@@ -46,6 +49,7 @@ class Message:
 def encode(kind: str, metadata: bytes, content: bytes, buffers: list[bytes]) -> bytes:
     """Put the parts of a message together: count, lengths, parts."""
     parts = [kind.encode(), b"", metadata, content, *buffers]
+    check_size(4 + sum(4 + len(part) for part in parts))
     return b"".join([struct.pack(f"<I{len(parts)}I", len(parts), *(len(part) for part in parts)), *parts])
 
 
@@ -58,40 +62,21 @@ def decode(data: bytes, request: int) -> Message:
     for length in lengths:
         parts.append(data[position : position + length])
         position += length
-    header, metadata, content = (json.loads(part or b"{}") for part in parts[1:4])
+    header, metadata, content = (_parse(part or b"{}") for part in parts[1:4])
     return Message(request, parts[0].decode(), header, metadata, content, parts[4:])
 
 
-def to_json(value: Any) -> bytes:
-    """Encode as JSON that every client reads: no NaN, and what JSON cannot hold as its representation."""
+def _parse(data: bytes) -> Any:
     try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_plain).encode()
-    except (ValueError, UnicodeEncodeError):
-        return json.dumps(_finite(value), default=_plain).encode()
-
-
-def _plain(value: Any) -> Any:
-    for name in ("tolist", "isoformat"):
-        convert = getattr(value, name, None)
-        if callable(convert):
-            return convert()
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        import base64
-
-        return base64.b64encode(bytes(value)).decode()
-    if isinstance(value, (set, frozenset, tuple)):
-        return list(value)
-    return repr(value)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
-        return repr(value)
-    if isinstance(value, dict):
-        return {str(key): _finite(member) for key, member in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(member) for member in value]
-    return value
+        return json.loads(data)
+    except RecursionError:
+        # The server has let it through, and a request that is not read has no answer.
+        before = sys.getrecursionlimit()
+        sys.setrecursionlimit(before + 2 * SERVER_DEPTH)
+        try:
+            return json.loads(data)
+        finally:
+            sys.setrecursionlimit(before)
 
 
 class Channel:
@@ -165,8 +150,12 @@ class Channel:
         metadata: dict[str, Any] | None = None,
         buffers: list[Any] | None = None,
     ) -> None:
-        """Send an event or a reply, behind all text so far."""
-        parts = [bytes(memoryview(part).cast("B")) for part in buffers or ()]
+        """Send an event or a reply, behind all text so far; of what is wrong with it nothing is sent."""
+        check_object(content, "content")
+        check_object(metadata or {}, "metadata")
+        views = [memoryview(part).cast("B") for part in buffers or ()]
+        check_buffers(views)
+        parts = [bytes(view) for view in views]
         data = encode(kind, to_json(metadata) if metadata else b"{}", to_json(content), parts)
         while (outcome := self._send(request, data, len(data))) == -errno.EINTR:
             pass

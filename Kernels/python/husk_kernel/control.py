@@ -7,6 +7,7 @@ import queue
 from typing import TYPE_CHECKING, Any
 
 from .fitness import features
+from .requests import failure
 
 if TYPE_CHECKING:
     from .channel import Message
@@ -45,7 +46,10 @@ class Control:
         while True:
             message = self._messages.get()
             kind, content = self._answer(message)
-            self._kernel.channel.send(message.request, kind, content)
+            try:
+                self._kernel.channel.send(message.request, kind, content)
+            except (TypeError, ValueError, RecursionError) as error:
+                self._kernel.channel.send(message.request, *failure(message, error))
 
     def _answer(self, message: Message) -> tuple[str, dict[str, Any]]:
         try:
@@ -55,13 +59,7 @@ class Control:
                 return "usage_reply", usage()
             return "debug_reply", self._debug(message)
         except Exception as error:
-            name = message.type.partition("_")[0]
-            return f"{name}_reply", {
-                "status": "error",
-                "ename": type(error).__name__,
-                "evalue": str(error),
-                "traceback": [],
-            }
+            return failure(message, error)
 
     def _debug(self, message: Message) -> dict[str, Any]:
         if "debugger" not in features():

@@ -128,7 +128,11 @@ class Debugger:
         self._publish(event)
 
     def _publish(self, event: JSON) -> None:
-        self._kernel.send("debug_event", event)
+        try:
+            self._kernel.send("debug_event", event)
+        except (TypeError, ValueError, RecursionError) as error:
+            # No cell is there to fail, and the adapter has more to say.
+            print(f"husk: an event of the debugger is not sent: {error}", file=sys.stderr, flush=True)
 
     # -- requests --------------------------------------------------------------------------------------
 

@@ -7,26 +7,17 @@ import importlib.machinery
 import importlib.util
 import sys
 import types
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+from .sendable import EVENTS
 
 if TYPE_CHECKING:
     from .kernel import Kernel
+    from .shell import ZMQInteractiveShell
 
 VERSION = (7, 4, 0)
 """The ipykernel whose behaviour this kernel has."""
-
-_EVENTS = frozenset(
-    {
-        "display_data",
-        "update_display_data",
-        "execute_result",
-        "error",
-        "clear_output",
-        "comm_open",
-        "comm_msg",
-        "comm_close",
-    }
-)
 
 
 class Session:
@@ -60,17 +51,31 @@ class Session:
             if kind == "stream" and content:
                 stream = sys.stderr if content.get("name") == "stderr" else sys.stdout
                 stream.write(content.get("text", ""))
-            elif kind in _EVENTS:
+            elif kind in EVENTS:
                 kernel.send(kind, content or {}, metadata, buffers)
         finally:
             if token is not None:
                 kernel.reset_thread_parent(token)
 
 
+class IOPubThread:
+    """Stands where ipykernel has the thread that publishes: here every thread does so itself."""
+
+    def schedule(self, function: Callable[[], Any]) -> None:
+        """Do what is to be done in the order in which it was asked for."""
+        function()
+
+    def flush(self, timeout: float | None = None) -> None:
+        """Show what has been written."""
+        sys.stdout.flush()
+        sys.stderr.flush()
+
+
 class IPKernelApp:
     """Stands where libraries ask whether ipykernel runs them, and for its kernel."""
 
     kernel: Kernel
+    shell: ZMQInteractiveShell
 
     @classmethod
     def initialized(cls) -> bool:
@@ -91,8 +96,9 @@ def announce(kernel: Kernel) -> None:
     from .streams import OutStream
 
     IPKernelApp.kernel = kernel
+    IPKernelApp.shell = kernel.shell
     _stand_in("comm", Comm=Comm, CommManager=type(kernel.comm_manager))
-    _stand_in("iostream", OutStream=OutStream)
+    _stand_in("iostream", IOPubThread=IOPubThread, OutStream=OutStream)
     _stand_in("ipkernel", IPythonKernel=type(kernel))
     _stand_in("kernelapp", IPKernelApp=IPKernelApp)
     _stand_in("zmqshell", ZMQInteractiveShell=ZMQInteractiveShell)

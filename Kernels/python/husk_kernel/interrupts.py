@@ -15,12 +15,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .kernel import Kernel
 
-_LOOP_FILES = (
-    asyncio.__path__[0],
-    selectors.__file__,
-    # As the code of this package is compiled, which need not be where it was loaded from.
-    os.path.dirname((lambda: None).__code__.co_filename),
-)
+# As the code of this package is compiled, which need not be where it was loaded from.
+_OWN_FOLDER = os.path.dirname((lambda: None).__code__.co_filename)
+
+_LOOP_FILES = (asyncio.__path__[0], selectors.__file__, _OWN_FOLDER)
 
 _IMPATIENCE = 0.1
 """Seconds in which a second interrupt of a cell means the first: raised into the handling of that one, it would
@@ -37,13 +35,27 @@ class Interrupts:
         self._is_held = False
         self._is_pending = False
 
+        self._pythons_handler = signal.default_int_handler
+
+        def default_int_handler(number: int, frame: FrameType | None) -> None:
+            """Interrupt what runs."""
+            self._handle(number, frame)
+
+        self._handler = default_int_handler
+
     def install(self) -> None:
-        """Take SIGINT over. Without user code running it does nothing, and does not reach the next cell."""
-        signal.signal(signal.SIGINT, self._handle)
+        """Take SIGINT over, whatever code has made of it; called round each request, as ipykernel does.
+
+        Without user code running an interrupt does nothing, and does not reach the next cell. The handler
+        has the name of Python's own: code that looks for that one, or sets it, wants to be interrupted.
+        """
+        signal.default_int_handler = self._handler
+        signal.signal(signal.SIGINT, self._handler)
 
     @contextmanager
     def plain(self) -> Iterator[None]:
         """Leave SIGINT to Python, for a runner such as trio's that has a way of its own with it."""
+        signal.default_int_handler = self._pythons_handler
         signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             yield
@@ -99,10 +111,19 @@ def _is_loop_waiting(frame: FrameType | None) -> bool:
     return False
 
 
-def hide_handler(trace: TracebackType | None) -> None:
-    """Take the handler's own frame off a traceback: the interrupt came from outside, not from a function."""
-    while trace is not None:
-        following = trace.tb_next
-        if following is not None and following.tb_frame.f_code is Interrupts._handle.__code__:
-            trace.tb_next = None
-        trace = following
+def hide_own_frames(error: BaseException | None, trace: TracebackType | None) -> None:
+    """Take the kernel's own frames off the tracebacks of an error and of those behind it.
+
+    Not the first: which of the first frames are shown is the shell's to say.
+    """
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        while trace is not None:
+            following = trace.tb_next
+            while following is not None and following.tb_frame.f_code.co_filename.startswith(_OWN_FOLDER):
+                following = following.tb_next
+            trace.tb_next = following
+            trace = following
+        error = error.__cause__ or error.__context__
+        trace = error.__traceback__ if error is not None else None

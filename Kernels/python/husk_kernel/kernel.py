@@ -7,12 +7,14 @@ import builtins
 import contextvars
 import getpass
 import os
+import pdb
 import platform
 import sys
 import threading
 from asyncio import new_event_loop, set_event_loop
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from traitlets import TraitError
@@ -21,10 +23,12 @@ from traitlets.config.loader import ConfigError
 from . import __version__, comms
 from .application import application as make_application
 from .channel import REQUESTS_BELL, Channel, Message
+from .completion import complete, inspect
 from .control import Control
-from .familiar import Session
+from .familiar import IOPubThread, Session
 from .fitness import features
 from .interrupts import Interrupts
+from .sendable import EVENTS
 from .shell import ZMQInteractiveShell
 from .streams import OutStream
 from .subshell import Subshell
@@ -80,11 +84,14 @@ class Kernel:
         self.comm_manager = comms.install(self)
         self.session = Session(self)
         self.iopub_socket = self.session
+        self.iopub_thread = IOPubThread()
         self.shell = ZMQInteractiveShell(self)
         # What `instance()` does; it would make the shell itself.
         for parent in ZMQInteractiveShell._walk_mro():
             parent._instance = self.shell
         self.interrupts = Interrupts(self)
+        # One object, to be known again by.
+        self._passing = self._pass_breakpoint
 
     @property
     def here(self) -> Subshell:
@@ -116,8 +123,8 @@ class Kernel:
         self.set_thread_parent(parent)
 
     def set_thread_parent(self, parent: dict[str, Any]) -> contextvars.Token[int]:
-        """Do the same, and return what `reset_thread_parent` takes."""
-        number = self._numbers.get(parent.get("header", {}).get("msg_id", ""), 0)
+        """Do the same, and return what `reset_thread_parent` takes; a header does for a message."""
+        number = self._numbers.get(parent.get("header", parent).get("msg_id", ""), 0)
         return _request.set(number)
 
     def reset_thread_parent(self, token: contextvars.Token[int]) -> None:
@@ -130,6 +137,100 @@ class Kernel:
             return [str(header.get("session", "")).encode()]
 
         return {"shell": ident(self.here.current.header), "control": ident(self.control_header)}
+
+    implementation = "ipython"
+    """What ipykernel says too: clients and libraries look for IPython, and for what it can do."""
+
+    @property
+    def implementation_version(self) -> str:
+        """IPython's version."""
+        return self._hello()["implementation_version"]
+
+    @property
+    def banner(self) -> str:
+        """What a console shows first."""
+        return self._hello()["banner"]
+
+    @property
+    def language_info(self) -> dict[str, Any]:
+        """What clients are told of Python."""
+        return self._hello()["language_info"]
+
+    @property
+    def help_links(self) -> list[dict[str, str]]:
+        """What clients offer to read."""
+        return self._hello()["help_links"]
+
+    @cached_property
+    def ident(self) -> str:
+        """A name that no other kernel has."""
+        import uuid
+
+        return str(uuid.uuid4())
+
+    @property
+    def log(self) -> Any:
+        """A logger, the shell's."""
+        return self.shell.log
+
+    @property
+    def execution_count(self) -> int:
+        """The number of the cell that runs."""
+        return self.shell.execution_count
+
+    @execution_count.setter
+    def execution_count(self, value: int) -> None:
+        self.shell.execution_count = value
+
+    @property
+    def user_ns(self) -> dict[str, Any]:
+        """The variables of cells."""
+        return self.shell.user_ns
+
+    @property
+    def user_module(self) -> Any:
+        """The module of cells."""
+        return self.shell.user_module
+
+    @property
+    def io_loop(self) -> Any:
+        """The kernel's loop as tornado has it, where there is tornado."""
+        try:
+            from tornado.ioloop import IOLoop
+        except ImportError:
+            raise AttributeError("there is no tornado, and so no io_loop") from None
+        if threading.get_ident() == self._main_ident:
+            return IOLoop.current()
+        from tornado.platform.asyncio import AsyncIOLoop
+
+        found = IOLoop._ioloop_for_asyncio.get(self.main.loop)
+        return found or AsyncIOLoop(asyncio_loop=self.main.loop, make_current=False)
+
+    def send_response(
+        self,
+        stream: Any,
+        msg_or_type: Any,
+        content: dict[str, Any] | None = None,
+        ident: Any = None,
+        buffers: list[Any] | None = None,
+        track: bool = False,
+        header: dict[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
+        channel: str | None = None,
+    ) -> None:
+        """Publish an event for the message that is being handled."""
+        self.session.send(stream, msg_or_type, content, buffers=buffers, metadata=metadata)
+
+    def do_complete(self, code: str, cursor_pos: int | None = None) -> dict[str, Any]:
+        """Complete code, as a client asks for it."""
+        return complete(self.shell, code, len(code) if cursor_pos is None else cursor_pos)
+
+    def do_inspect(
+        self, code: str, cursor_pos: int | None = None, detail_level: int = 0, omit_sections: Any = ()
+    ) -> dict[str, Any]:
+        """Describe what the cursor stands at, likewise."""
+        position = len(code) if cursor_pos is None else cursor_pos
+        return inspect(self.shell, code, position, detail_level, omit_sections)
 
     # -- events ----------------------------------------------------------------------------------------
 
@@ -153,6 +254,8 @@ class Kernel:
         buffers: list[Any] | None = None,
     ) -> None:
         """Send an event that belongs to the caller's cell."""
+        if kind not in EVENTS:
+            raise ValueError(f"{kind!r} is no message that a kernel publishes")
         if self.is_serving:
             self.channel.send(self.request_number(), kind, content, metadata, buffers)
 
@@ -237,8 +340,7 @@ class Kernel:
             "features": features(),
             # IPython keeps them out of its history too.
             "unremembered": ["exit", "exit()", "quit", "quit()"],
-            # What ipykernel says too: clients and libraries look for IPython, and for what it can do.
-            "implementation": "ipython",
+            "implementation": self.implementation,
             "implementation_version": ipython,
             "banner": f"Python {version} with IPython {ipython}, in a sandbox of Husk {__version__}",
             "help_links": [
@@ -297,10 +399,27 @@ class Kernel:
         getpass.getpass = self.getpass
         self.shell.raw_input_original = self.raw_input
 
+    def have_breakpoints(self, can_ask: bool) -> None:
+        """Let `breakpoint()` do what it can in the next cell: a debugger that cannot ask could only fail."""
+        if not can_ask and sys.breakpointhook is sys.__breakpointhook__:
+            sys.breakpointhook = self._passing
+        elif can_ask and sys.breakpointhook is self._passing:
+            sys.breakpointhook = sys.__breakpointhook__
+
+    def _pass_breakpoint(self, *arguments: Any, **keywords: Any) -> Any:
+        if os.environ.get("PYTHONBREAKPOINT"):
+            return sys.__breakpointhook__(*arguments, **keywords)
+        if self.here.can_ask:
+            # A cell of another shell, which can.
+            pdb.set_trace(sys._getframe(1))
+        return None
+
     def raw_input(self, prompt: object = "") -> str:
         """Ask the client for a line."""
         return self.here.ask("raw_input", str(prompt))
 
-    def getpass(self, prompt: object = "Password: ", stream: Any = None) -> str:
-        """Ask the client for a line that it does not show."""
+    def getpass(
+        self, prompt: object = "Password: ", stream: Any = None, *, echo_char: str | None = None
+    ) -> str:
+        """Ask the client for a line that it does not show; what it shows instead is its own choice."""
         return self.here.ask("getpass", str(prompt), is_password=True)

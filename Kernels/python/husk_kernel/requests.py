@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 Reply = tuple[str, dict[str, Any]]
 
+_LONGEST = 100_000
+"""Characters of an error's sentence in a reply that must go through whatever happens."""
+
 
 def answer(kernel: Kernel, message: Message) -> Reply | None:
     """Handle a request; None for a type that nobody knows. An error is an error reply."""
@@ -22,14 +25,23 @@ def answer(kernel: Kernel, message: Message) -> Reply | None:
     try:
         return handler(kernel, message)
     except Exception as error:
-        content = {
-            "status": "error",
-            "ename": type(error).__name__,
-            "evalue": str(error),
-            "traceback": [],
-        }
-        name, is_request, _ = message.type.partition("_request")
-        return f"{name}_reply" if is_request else "done", content
+        return failure(message, error)
+
+
+def failure(message: Message, error: BaseException) -> Reply:
+    """Return the reply that says an error."""
+    name, is_request, _ = message.type.partition("_request")
+    content = {"status": "error", **describe(error), "traceback": []}
+    return f"{name}_reply" if is_request else "done", content
+
+
+def describe(error: BaseException) -> dict[str, Any]:
+    """Return an error's name and its sentence, of which there may be none, or one without end."""
+    try:
+        sentence = str(error)[:_LONGEST]
+    except Exception as other:
+        sentence = f"<an error whose text raises {type(other).__name__}>"
+    return {"ename": type(error).__name__, "evalue": sentence}
 
 
 def _complete(kernel: Kernel, message: Message) -> Reply:

@@ -23,13 +23,14 @@ from traitlets import default, observe
 from traitlets.config import Config
 
 from .cellnames import CellCompiler
-from .interrupts import hide_handler
+from .interrupts import hide_own_frames
 from .magics import KernelMagics
 from .refusals import refusal
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionResult
 
+    from .familiar import Session
     from .kernel import Kernel
 
 
@@ -42,7 +43,36 @@ class _Displaying(threading.local):
     exec_result: ExecutionResult | None = None
 
 
-class KernelDisplayHook(DisplayHook):
+class _Publishing:
+    """What ipykernel's ways to clients have, for code that sends by hand or names the cell it works for."""
+
+    kernel: Any
+
+    @property
+    def session(self) -> Session:
+        """What messages are sent by."""
+        return self.kernel.session
+
+    @property
+    def pub_socket(self) -> Session:
+        """What the session is given as the place to send to."""
+        return self.kernel.iopub_socket
+
+    @property
+    def parent_header(self) -> dict[str, Any]:
+        """The header of the message that is handled; to set it is to show for another from now on."""
+        return self.kernel.get_parent().get("header", {})
+
+    @parent_header.setter
+    def parent_header(self, value: dict[str, Any]) -> None:
+        self.kernel.set_thread_parent(value)
+
+    def set_parent(self, parent: dict[str, Any]) -> None:
+        """Make what the caller shows from now on belong to a message's cell."""
+        self.kernel.set_thread_parent(parent)
+
+
+class KernelDisplayHook(_Publishing, DisplayHook):
     """Results of cells, which threads may show at once."""
 
     kernel = AnyTrait()
@@ -101,7 +131,7 @@ class KernelDisplayHook(DisplayHook):
         here.data = {}
 
 
-class KernelDisplayPublisher(DisplayPublisher):
+class KernelDisplayPublisher(_Publishing, DisplayPublisher):
     """Everything that is displayed beside results."""
 
     kernel = AnyTrait()
@@ -115,9 +145,11 @@ class KernelDisplayPublisher(DisplayPublisher):
         update: bool = False,
         **kwargs: Any,
     ) -> None:
+        metadata = {} if metadata is None else metadata
+        self._validate_data(data, metadata)
         content = {
             "data": encode_images(data),
-            "metadata": metadata or {},
+            "metadata": metadata,
             "transient": transient or {},
         }
         kind = "update_display_data" if update else "display_data"
@@ -216,7 +248,9 @@ class ZMQInteractiveShell(InteractiveShell):
 
     @execution_count.setter
     def execution_count(self, value: int) -> None:
-        self._kernel_to_be.here.execution_count = value
+        # The next cells count from it, so it is checked as the trait that it stands for.
+        trait: Any = InteractiveShell.execution_count
+        self._kernel_to_be.here.execution_count = trait._validate(self, value)
 
     @property
     def payload_manager(self) -> PayloadManager:
@@ -285,8 +319,7 @@ class ZMQInteractiveShell(InteractiveShell):
         kind, value, trace = exc_tuple or sys.exc_info()
         if kind is None and (value := getattr(sys, "last_value", None)) is not None:
             kind, trace = type(value), value.__traceback__
-        if kind is KeyboardInterrupt:
-            hide_handler(trace)
+        hide_own_frames(value, trace)
         here = self.kernel.here
         if (found := refusal(value)) is not None:
             here.refusal = found

@@ -6,6 +6,7 @@ import io
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .familiar import IOPubThread, Session
     from .kernel import Kernel
 
 
@@ -37,12 +38,15 @@ class OutStream(io.TextIOBase):
     encoding = "UTF-8"
     errors = "backslashreplace"
     newlines = None
+    # Where ipykernel's streams write too, for its own tests.
+    echo = None
 
     def __init__(self, kernel: Kernel, number: int, name: str) -> None:
         """Make the stream for descriptor 1 or 2."""
         self._kernel = kernel
         self._number = number
         self.name = f"<{name}>"
+        self.topic = f"stream.{name}".encode()
         self.mode = "w"
         self.buffer = _Bytes(self)
         self._channel_write = kernel.channel.write
@@ -75,6 +79,25 @@ class OutStream(io.TextIOBase):
         import os
 
         return os.getpid() == self._kernel.pid
+
+    @property
+    def session(self) -> Session:
+        """What ipykernel's streams send by."""
+        return self._kernel.session
+
+    @property
+    def pub_thread(self) -> IOPubThread:
+        """What they send through."""
+        return self._kernel.iopub_thread
+
+    @property
+    def parent_header(self) -> dict[str, Any]:
+        """The header of the message that is handled; to set it is to write for another from now on."""
+        return self._kernel.get_parent().get("header", {})
+
+    @parent_header.setter
+    def parent_header(self, value: dict[str, Any]) -> None:
+        self._kernel.set_thread_parent(value)
 
     def set_parent(self, parent: dict[str, Any]) -> None:
         """Accept what ipykernel's streams accept; attribution follows the cell by itself."""

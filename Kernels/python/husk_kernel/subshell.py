@@ -14,12 +14,13 @@ from collections import deque
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from IPython.core.error import StdinNotImplementedError
 from IPython.core.interactiveshell import _asyncio_runner
 from IPython.core.payload import PayloadManager
 
 from .cell_environment import CellEnvironment
 from .channel import REQUESTS_BELL, Message
-from .requests import answer
+from .requests import answer, describe, failure
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionResult
@@ -31,10 +32,6 @@ _HEAD_START = 0.005
 
 _PATIENCE = 2.0
 """Seconds for which the end of a subshell's thread is awaited."""
-
-
-class StdinNotImplementedError(NotImplementedError):
-    """The client cannot be asked for input."""
 
 
 class Subshell:
@@ -55,6 +52,7 @@ class Subshell:
         self.was_interrupted = False
         self.cell_task: asyncio.Task[Any] | None = None
         self.execution_count = 1
+        self._began_at = 1
         self.last_error: dict[str, Any] | None = None
         self.refusal: str | None = None
         self.has_failed_to_display = False
@@ -70,6 +68,11 @@ class Subshell:
     def is_main(self) -> bool:
         """Whether this is the main shell."""
         return self.identifier is None
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether the client of the running cell can be asked for a line."""
+        return bool(self.current.content.get("allow_stdin", False))
 
     # -- life ------------------------------------------------------------------------------------------
 
@@ -160,10 +163,22 @@ class Subshell:
 
     def _handle(self, message: Message) -> None:
         self._be_at(message)
+        if self.is_main and self.cell_task is None:
+            self.kernel.interrupts.install()
         if message.type == "execute_request":
             self._execute(message)
-        elif (reply := answer(self.kernel, message)) is not None:
-            self.kernel.reply(message, *reply)
+        else:
+            self._answer(message)
+            if self.is_main and self.cell_task is None:
+                self.kernel.interrupts.install()
+
+    def _answer(self, message: Message) -> None:
+        try:
+            if (reply := answer(self.kernel, message)) is not None:
+                self.kernel.reply(message, *reply)
+        except (Exception, SystemExit) as error:
+            # It cannot be sent, or is no answer at all: a request without a reply would keep the kernel busy.
+            self.kernel.reply(message, *failure(message, error))
 
     # -- cells -----------------------------------------------------------------------------------------
 
@@ -176,12 +191,13 @@ class Subshell:
         self._started = datetime.now(UTC)
         self.is_silent = bool(content.get("silent", False))
         stores = bool(content.get("store_history", not self.is_silent)) and not self.is_silent
-        self.execution_count = content.pop("execution_count", 1)
+        self.execution_count = self._began_at = content.pop("execution_count", 1)
         environment = content.pop("environment", None) or {}
         self.last_error = None
         self.refusal = None
         self.has_failed_to_display = False
         self.was_interrupted = False
+        self.kernel.have_breakpoints(self.can_ask)
         about = message.metadata or {}
         options = {
             "store_history": stores,
@@ -240,15 +256,61 @@ class Subshell:
         self.loop.call_soon(self._work)
 
     def _show_escaped(self, error: BaseException) -> None:
-        if self.last_error is None:
-            self.is_running = False
+        if self.last_error is not None:
+            return
+        self.is_running = False
+        try:
             self.kernel.shell.showtraceback((type(error), error, error.__traceback__))
+        except Exception:
+            # It cannot be shown either; that the cell has failed must be said all the same.
+            self.last_error = {**describe(error), "traceback": []}
 
     def _finish(self, message: Message, result: ExecutionResult | None) -> None:
         self.is_running = False
         if os.getpid() != self.kernel.pid:
             # A child that the cell forked and that has come to the cell's end: the kernel is its parent.
             os._exit(0 if result is not None and result.success else 1)
+        try:
+            reply, metadata = self._outcome(message, result)
+        except BaseException as error:
+            reply, metadata = self._failed_outcome(error)
+        try:
+            self._leave_cell()
+        except BaseException as error:
+            reply, metadata = self._failed_outcome(error)
+        try:
+            self.kernel.reply(message, "execute_reply", reply, metadata)
+        except BaseException as error:
+            # A request without a reply would keep the kernel busy for ever.
+            self.kernel.reply(message, "execute_reply", *self._failed_outcome(error))
+
+    def _failed_outcome(self, error: BaseException) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Show the error; return a reply, and its metadata, that has nothing of the user's in it."""
+        self.is_running = False
+        self.payload_manager = PayloadManager()
+        shown = {**describe(error), "traceback": [f"{type(error).__name__}: {describe(error)['evalue']}"]}
+        self.kernel.send("error", shown)
+        reply = {
+            "status": "error",
+            **shown,
+            "execution_count": self._began_at,
+            "user_expressions": {},
+            "payload": [],
+        }
+        return reply, {"status": "error"}
+
+    def _leave_cell(self) -> None:
+        if self.is_main:
+            self.kernel.channel.listen(False)
+            self.kernel.interrupts.install()
+        else:
+            self.kernel.channel.attribute(self.kernel.main.current.request)
+        self._environment.reset()
+
+    def _outcome(
+        self, message: Message, result: ExecutionResult | None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the reply to a cell, and its metadata."""
         content = message.content
         # A cell may show an error that it has caught; it has succeeded all the same.
         has_succeeded = result is not None and result.success and not self.has_failed_to_display
@@ -260,8 +322,9 @@ class Subshell:
             try:
                 self.is_running = True
                 expressions = self.kernel.shell.user_expressions(wanted)
-                self.is_running = False
             except KeyboardInterrupt:
+                pass
+            finally:
                 self.is_running = False
         reply: dict[str, Any] = {
             "execution_count": self.execution_count - 1,
@@ -273,23 +336,18 @@ class Subshell:
             reply["status"] = "ok"
         else:
             reply.update(error, status="error")
-        self._environment.reset()
-        if self.is_main:
-            self.kernel.channel.listen(False)
-        else:
-            self.kernel.channel.attribute(self.kernel.main.current.request)
         started = self._started.isoformat().replace("+00:00", "Z")
         metadata: dict[str, Any] = {"started": started, "status": reply["status"]}
         if self.refusal and error is not None:
             metadata["husk"] = {"refusal": self.refusal}
-        self.kernel.reply(message, "execute_reply", reply, metadata)
+        return reply, metadata
 
     # -- input -----------------------------------------------------------------------------------------
 
     def ask(self, function: str, prompt: str, is_password: bool = False) -> str:
         """Ask the client of the running cell for a line."""
         message = self.current
-        if not message.content.get("allow_stdin", False):
+        if not self.can_ask:
             raise StdinNotImplementedError(
                 f"{function} was called, but this frontend does not support input requests."
             )

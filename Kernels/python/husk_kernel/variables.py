@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from .adapter import load_debugger
+
 _HIDDEN = frozenset(
     {
         "__name__",
@@ -63,7 +65,8 @@ class VariableExplorer:
 
     def __init__(self) -> None:
         """Load the debugger's own code for that."""
-        import debugpy.server.api  # noqa: F401 - puts pydevd on the path
+        # It puts pydevd on the path.
+        load_debugger()
         from _pydevd_bundle.pydevd_frame_utils import create_frames_list_from_frame
         from _pydevd_bundle.pydevd_suspended_frames import SuspendedFramesManager, _FramesTracker
 
