@@ -82,7 +82,7 @@ def test_expressions(prepared: Client) -> None:
 def test_threads(prepared: Client) -> None:
     """Where no cell can fail the error is printed."""
     code = "t = threading.Thread(target=display, args=(Deep(),)); t.start(); t.join()"
-    assert "992 levels" in prepared.run_ok(code).stderr
+    assert "899 levels" in prepared.run_ok(code).stderr
 
 
 def test_replies_that_cannot_be_sent(prepared: Client) -> None:
@@ -153,3 +153,17 @@ def test_where_no_cell_is_left(prepared: Client) -> None:
         "import gc\nawait asyncio.sleep(0.2)\nprint(type(task.exception()).__name__)"
     )
     assert done.stdout == "RecursionError\n"
+
+
+@pytest.mark.parametrize("levels", [892, 896])
+def test_as_deep_as_can_be(client: Client, levels: int) -> None:
+    """What is just not too deep arrives, and what is just too deep is refused in the cell."""
+    code = (
+        "import sys; sys.setrecursionlimit(5000)\nfrom IPython.display import display\n"
+        "def show(n):\n    x = 1\n    for _ in range(n): x = [x]\n"
+        "    display({'application/json': x}, raw=True)\n"
+    )
+    done = client.run_ok(f"{code}show({levels})")
+    assert done.only("display_data")
+    assert client.run(f"{code}show({levels + 8})").reply["ename"] == "RecursionError"
+    assert client.run_ok("print(1)").stdout == "1\n"

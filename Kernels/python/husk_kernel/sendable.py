@@ -14,11 +14,12 @@ from datetime import datetime
 from itertools import accumulate
 from typing import Any
 
-SERVER_DEPTH = 1000
-"""Levels of JSON that the server reads. Python's own reader, which most clients have, ends there too."""
+SERVER_DEPTH = 900
+"""Levels of JSON that the server passes on. Python's own reader, which most clients have, ends at 1000 calls,
+of which its caller has made some."""
 
-MAXIMUM_DEPTH = SERVER_DEPTH - 8
-"""Levels that an interpreter sends: the server puts contents into documents of its own, such as notebooks."""
+MAXIMUM_DEPTH = SERVER_DEPTH - 1
+"""Levels of brackets that an interpreter sends: what is in the innermost is a level, too."""
 
 MAXIMUM_MESSAGE = 256 << 20
 """Bytes of a message with all its parts."""

@@ -62,7 +62,7 @@ def test_what_python_does_not_follow() -> None:
         ['"[' * 5000, '\\"{' * 5000],
         [[{}] * 2, "[" * 3] * 3000,
         {'"[\\': ["\\" * 2001 + '"[[' * 1000]},
-        tower(500, [tower(450)] * 3),
+        tower(450, [tower(400)] * 3),
     ],
     ids=range(5),
 )
