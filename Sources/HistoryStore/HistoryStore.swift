@@ -88,12 +88,14 @@ public final class HistoryStore {
         case .range(let wanted, let start, let stop):
             // 0 is this session, -1 the one before it.
             let number = wanted > 0 ? Int64(wanted) : session + Int64(wanted)
+            // Who asks for the session 0 gets it under that name, as from IPython.
+            let asked = wanted == 0 ? "0, line, source_raw, \(output)" : columns
             let end = try database.run("SELECT max(line) + 1 FROM history WHERE session = ?", [.integer(number)])
             guard case .integer(let last)? = end.first?.first else { return .array([]) }
             let from = start < 0 ? Int64(start) + last : Int64(start)
             let to = stop.map { $0 < 0 ? Int64($0) + last : Int64($0) } ?? last
             rows = try database.run(
-                "SELECT \(columns) FROM \(joined) WHERE session = ? AND line >= ? AND line < ? ORDER BY line",
+                "SELECT \(asked) FROM \(joined) WHERE session = ? AND line >= ? AND line < ? ORDER BY line",
                 [.integer(number), .integer(from), .integer(to)])
         case .search(let pattern, let count, let unique):
             // The newest of equal inputs stays: with max() the other columns are those of its row.

@@ -22,6 +22,8 @@ public struct ExecuteRequest: Hashable, Sendable {
         guard let code = content["code"]?.stringValue else { return nil }
         switch content["user_expressions"] {
         case nil, .null, .object: break
+        // Languages whose empty map is an empty list write it so.
+        case .array(let list) where list.isEmpty: break
         default: return nil
         }
         self.code = code

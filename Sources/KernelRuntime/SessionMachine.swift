@@ -196,7 +196,10 @@ struct SessionMachine {
             "comm_open", "comm_msg", "comm_close", "debug_request", "usage_request":
             return false
         case "kernel_info_request": answerKernelInfo(request, &outputs)
-        case "connect_request": answer(request, ports, &outputs)
+        case "connect_request":
+            var content = ports.objectValue ?? [:]
+            content["status"] = "ok"
+            answer(request, .object(content), &outputs)
         case "create_subshell_request": createSubshell(request, &outputs)
         case "delete_subshell_request": deleteSubshell(request, &outputs)
         case "list_subshell_request":

@@ -46,7 +46,7 @@ struct HistoryStoreTests {
         try first.flush()
         let second = try filled(file.path, kernel: "two", ["c"])
         #expect(try ask(second, .tail(count: 2)) == #"[[1,2,"b"],[2,1,"c"]]"#)
-        #expect(try ask(second, .range(session: 0, start: 1, stop: nil)) == #"[[2,1,"c"]]"#)
+        #expect(try ask(second, .range(session: 0, start: 1, stop: nil)) == #"[[0,1,"c"]]"#)
         #expect(try ask(second, .range(session: -1, start: 2, stop: 3), output: true) == #"[[1,2,["b","B"]]]"#)
         #expect(try ask(second, .range(session: 1, start: -2, stop: -1)) == #"[[1,1,"a"]]"#)
         #expect(try ask(second, .range(session: 9, start: 1, stop: nil)) == "[]")

@@ -200,6 +200,14 @@ def test_error_of_a_silent_cell(client: Client) -> None:
     assert client.finish(seen).stdout == "ran\n"
 
 
+def test_no_expressions_as_a_list(shared: Client) -> None:
+    """Clients in languages whose empty map is an empty list are understood."""
+    content = {"code": "print(1)", "user_expressions": []}
+    reply, _ = shared.request("execute_request", content)
+    assert reply.content["status"] == "ok"
+    assert reply.content["user_expressions"] == {}
+
+
 @pytest.mark.parametrize("depth", [198, 600])
 def test_deep_data(client: Client, depth: int) -> None:
     """Trees of some hundred levels are shown as they are."""

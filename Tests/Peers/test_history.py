@@ -55,7 +55,7 @@ def test_outlives_the_kernel(start_kernel: StartKernel, database: Path) -> None:
     assert ask(second, "range", session=-1, start=2, stop=3, output=True) == [
         [1, 2, ["'é🐚' * 2", "'é🐚é🐚'"]]
     ]
-    assert ask(second, "range", session=0, start=1) == [[2, 1, "kept = 2"]]
+    assert ask(second, "range", session=0, start=1) == [[0, 1, "kept = 2"]]
     found = ask(second, "search", pattern="kept*", n=5, unique=False)
     assert found == [[1, 1, "kept = 1"], [2, 1, "kept = 2"]]
 
