@@ -27,7 +27,7 @@ REQUESTS = 6000
 CONNECTIONS = 2000
 """How many WebSockets are opened and given damaged frames."""
 
-STATUSES = {100, 101, *range(200, 205), 302, *range(400, 416), 501}
+STATUSES = {100, 101, *range(200, 205), 302, *range(400, 416), 417, 501}
 """What is answered to requests, whatever they are."""
 
 CODES = {None, 1000, 1001, 1002, 1003, 1007, 1009, 1011, *range(3000, 5000)}
