@@ -209,8 +209,8 @@ def test_an_earlier_register(server: Server, kernel: str, version: int) -> None:
     """It is brought to today's schema, and its kernels are there. Steps were counted then."""
     server.kill()
     with sqlite3.connect(register_of(server)) as database:
-        database.execute("ALTER TABLE kernels DROP COLUMN terms")
-        database.execute("ALTER TABLE kernels DROP COLUMN phase")
+        for column in ("terms", "phase", "session", "death"):
+            database.execute(f"ALTER TABLE kernels DROP COLUMN {column}")
         database.execute("ALTER TABLE executions DROP COLUMN size")
         if version == 1:
             database.execute("DROP TABLE executions")
